@@ -1,0 +1,1 @@
+"""Adapters: one module or folder for each store that finder understands."""

@@ -1,0 +1,155 @@
+"""The contract between finder and an adapter: one adapter for each kind of store.
+
+An adapter has no state, reads no environment (it is given `Places`), holds no cursor or lock
+across a ``yield``, and opens databases only through `finder.sqlite`, files only through
+`finder.files` and `finder.jsonio`. Its module docstring is the format: files, schema, versions
+seen, and where each fact comes from.
+
+`finder.testing.AdapterContract` is this contract as a test class.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from finder.model import Event, Problem, Ref, Session
+from finder.places import Places
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Can:
+    """What the format can hold. Shared code decides by these, never by an adapter's name."""
+
+    subagents: bool = False  # sessions that are children of others
+    compaction: bool = False  # a mark where the live context was cut
+    reasoning: bool = False
+    attachments: bool = False
+    usage: bool = False  # tokens and cost
+    times: bool = False  # a time for each message
+    labels: bool = False  # a flag for text that no person and no model said
+    archive: bool = False
+    resume: bool = False  # its tool can continue a session by id
+    live: bool = True  # the tool's own store; False for exports and copies
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Store:
+    """One place on disk that an adapter understands.
+
+    Attributes:
+        adapter, tool: names, as in ``finder formats``.
+        path: the database, folder or file; the `store` of every `Ref` into it.
+        kind: ``database``, ``files``, ``file`` or ``archive``.
+        rank: of two stores that hold the same session, the higher one is believed.
+        superseded_by: newer stores that the tool reads instead of this one. A session that is
+            only here is one that its own tool no longer sees.
+    """
+
+    adapter: str
+    tool: str
+    path: Path
+    kind: str
+    rank: int = 0
+    superseded_by: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Want:
+    """What the caller will keep of a listing, so that an adapter may read less.
+
+    Every field narrows; None, empty or False does not. An adapter may ignore any of it and
+    yield more, but must yield every session that fits.
+
+    Attributes:
+        ids: sessions with exactly these ids.
+        prefix: sessions whose id starts so, in any case.
+        words: each of them somewhere in title, id, directory or agent, in any case.
+        roots: no subagents.
+        directory: in this folder or below it.
+        since, until: `updated` within these, milliseconds UTC.
+        newest: the newest so many (by `updated`) of what fits all of the above.
+    """
+
+    ids: tuple[str, ...] | None = None
+    prefix: str | None = None
+    words: tuple[str, ...] = ()
+    roots: bool = False
+    directory: str | None = None
+    since: int | None = None
+    until: int | None = None
+    newest: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resume:
+    """The tool's own command that continues a session, and the folder to run it in."""
+
+    argv: tuple[str, ...]
+    cwd: str | None
+
+
+class Adapter(ABC):
+    """Reads one kind of store. Instances are made without arguments and keep nothing."""
+
+    name: ClassVar[str]
+    tool: ClassVar[str]
+    title: ClassVar[str]
+    can: ClassVar[Can]
+
+    @abstractmethod
+    def discover(self, places: Places) -> Iterator[Store]:
+        """The stores at their usual homes below `places`; by stat and listing only."""
+
+    @abstractmethod
+    def detect(self, path: Path) -> Store | None:
+        """The store that this very file or folder is, or None.
+
+        Looks at names, first bytes, table names and keys; never parses a whole file, and never
+        raises for what it cannot read.
+        """
+
+    @abstractmethod
+    def sessions(self, store: Store, want: Want | None = None) -> Iterator[Session | Problem]:
+        """The headers of all sessions, subagents included, in any order; cheap.
+
+        Raises:
+            StoreError: the store as a whole cannot be read. One bad record is a `Problem`.
+        """
+
+    @abstractmethod
+    def events(self, ref: Ref) -> Iterator[Event]:
+        """One session's story; its subagents' stories are not included.
+
+        Raises:
+            NotFoundError: the store has no such session.
+            StoreError: the store cannot be read. One bad record is an `Opaque` with a problem.
+        """
+
+    def descendants(self, store: Store, ids: Sequence[str]) -> Iterator[Session]:
+        """Every session below these, at any depth: parents before their children."""
+        if not self.can.subagents:
+            return
+        below: dict[str, list[Session]] = {}
+        for session in self.sessions(store):
+            if isinstance(session, Session) and session.parent is not None:
+                below.setdefault(session.parent.id, []).append(session)
+        seen = set(ids)
+        queue = list(ids)
+        while queue:
+            for session in below.get(queue.pop(0), ()):
+                if session.ref.id not in seen:  # parent links may form a circle
+                    seen.add(session.ref.id)
+                    queue.append(session.ref.id)
+                    yield session
+
+    def generation(self, store: Store) -> str | None:
+        """Which version or layout of the format this store has, in a few words."""
+        return None
+
+    def resume(self, session: Session) -> Resume | None:
+        """How the tool itself continues the session, or None if it cannot."""
+        return None

@@ -1,0 +1,146 @@
+"""Reading files that may be anything, and writes that are whole or not there.
+
+Writes go to a temporary file in the target's folder, are flushed to the disk, and only then
+take the target's name. An existing target is an error unless its replacement was asked for.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from finder.errors import StoreError, WriteError
+from finder.model import Problem
+
+# A session file larger than this is named as a problem, not read into memory.
+MAX_FILE_BYTES = 512 * 1024 * 1024
+
+
+def read(path: Path, limit: int = MAX_FILE_BYTES) -> bytes:
+    """All bytes of a regular file.
+
+    Opens without blocking, so a FIFO in the place of a file cannot hang us.
+
+    Raises:
+        StoreError: gone, not permitted, not a regular file, or larger than `limit` bytes.
+    """
+    with _opened(path, limit) as descriptor:
+        chunks = []
+        while chunk := os.read(descriptor, 1 << 20):
+            chunks.append(chunk)
+        return b"".join(chunks)
+
+
+def head(path: Path, size: int) -> bytes:
+    """The first `size` bytes of a regular file; raises like `read`."""
+    with _opened(path, None) as descriptor:
+        return os.read(descriptor, size)
+
+
+@contextlib.contextmanager
+def _opened(path: Path, limit: int | None) -> Iterator[int]:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | _BINARY)
+    except (OSError, ValueError) as error:
+        raise StoreError(problem_of(path, error)) from None
+    try:
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode):
+            message = f"is {kind_of(found.st_mode)} where a file is expected"
+            raise StoreError(Problem(kind="foreign", path=str(path), message=message))
+        if limit is not None and found.st_size > limit:
+            message = f"has {found.st_size:,} bytes; files over {limit:,} bytes are not read"
+            raise StoreError(Problem(kind="too-large", path=str(path), message=message))
+        yield descriptor
+    except OSError as error:
+        raise StoreError(problem_of(path, error)) from None
+    finally:
+        os.close(descriptor)
+
+
+_BINARY = getattr(os, "O_BINARY", 0)  # Windows translates line ends without it
+
+
+def kind_of(mode: int) -> str:
+    """What kind of file a stat mode speaks of, in words."""
+    for test, name in (
+        (stat.S_ISDIR, "a folder"),
+        (stat.S_ISFIFO, "a named pipe"),
+        (stat.S_ISSOCK, "a socket"),
+        (stat.S_ISCHR, "a device"),
+        (stat.S_ISBLK, "a device"),
+    ):
+        if test(mode):
+            return name
+    return "no regular file"
+
+
+def problem_of(path: Path, error: Exception) -> Problem:
+    """The problem that an operating-system error is, for the user."""
+    if isinstance(error, FileNotFoundError):
+        return Problem(kind="gone", path=str(path), message="does not exist (any more)")
+    if isinstance(error, PermissionError):
+        message = "may not be read by this user; check its permissions and its owner"
+        return Problem(kind="permission", path=str(path), message=message)
+    reason = getattr(error, "strerror", None) or str(error)
+    return Problem(kind="corrupt", path=str(path), message=f"cannot be read: {reason}")
+
+
+def write(path: Path, data: bytes, *, mode: int = 0o644, replace: bool = False) -> None:
+    """Put a file in place, whole or not at all.
+
+    Raises:
+        WriteError: the target exists and `replace` is not set, or the write failed. Then the
+            old state stands.
+    """
+    temporary = path.with_name(f".{path.name[:80]}.{secrets.token_hex(6)}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _write_flushed(temporary, data, mode)
+        if replace:
+            temporary.replace(path)
+        else:
+            # A link fails where the name is taken; a rename would silently replace it.
+            _claim(temporary, path)
+        _flush_folder(path.parent)
+    except FileExistsError:
+        hint = "choose another place, or replace it with --replace"
+        raise WriteError(f"{path} exists already", hint=hint) from None
+    except OSError as error:
+        raise WriteError(f"{path} cannot be written: {error.strerror or error}") from None
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def _write_flushed(path: Path, data: bytes, mode: int) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY, mode)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _claim(temporary: Path, path: Path) -> None:
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without hard links
+        if path.exists():
+            raise FileExistsError(path) from None
+        temporary.rename(path)
+
+
+def _flush_folder(folder: Path) -> None:
+    if os.name == "nt":  # folders cannot be opened there
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

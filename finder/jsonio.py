@@ -1,0 +1,117 @@
+"""Bytes to JSON and back, surviving what tools really write.
+
+orjson is fast but refuses lone surrogates, NaN, a byte-order mark, invalid UTF-8 and nesting
+over 1,024 levels, and turns integers of more than 64 bits into floats. Tools write all of
+these, so what it refuses goes to the standard library.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from finder import files
+from finder.errors import StoreError
+from finder.model import Json, JsonObject, Problem
+
+_BOM = b"\xef\xbb\xbf"
+# An integer that may not fit 64 bits: orjson would give a float and lose digits.
+_HUGE_INTEGER = re.compile(rb"(?<![\d.eE+\"-])-?\d{19,}(?![\d.eE\"])")
+_MAX_DEPTH = 900  # of nested values that the standard parser is given; Python's stack ends at 1,000
+
+
+def loads(data: bytes | str) -> Json:
+    """Parse one JSON text.
+
+    Invalid UTF-8 is kept as surrogate escapes, so that `dumps` writes the same bytes again.
+
+    Raises:
+        ValueError: it is not JSON; the message says where.
+    """
+    import orjson
+
+    raw = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data
+    if not _HUGE_INTEGER.search(raw):
+        try:
+            return orjson.loads(raw)
+        except ValueError:
+            pass
+    if raw.startswith(_BOM):
+        raw = raw[len(_BOM) :]
+    text = raw.decode("utf-8", "surrogateescape")
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError(f"nested more than {_MAX_DEPTH} levels deep") from None
+
+
+def dumps(value: Json, *, indent: bool = False) -> bytes:
+    """Write one JSON text in UTF-8, without a line break at the end.
+
+    Lone surrogates are written as escapes (``\\ud800``), surrogate escapes as the bytes they
+    stand for are not valid JSON and so are written as escapes too.
+    """
+    import orjson
+
+    option = orjson.OPT_NON_STR_KEYS | (orjson.OPT_INDENT_2 if indent else 0)
+    try:
+        return orjson.dumps(value, option=option)
+    except (TypeError, ValueError):
+        return _slow_dumps(value, indent)
+
+
+def _slow_dumps(value: Json, indent: bool) -> bytes:
+    text = json.dumps(
+        value,
+        ensure_ascii=False,
+        indent=2 if indent else None,
+        separators=None if indent else (",", ":"),
+        default=_plain,
+    )
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        # Lone surrogates: escape just these, and leave all other characters readable.
+        return re.sub("[\ud800-\udfff]", lambda m: f"\\u{ord(m[0]):04x}", text).encode()
+
+
+def _plain(value: Any) -> Json:
+    from dataclasses import fields, is_dataclass
+
+    if is_dataclass(value):
+        return {f.name: getattr(value, f.name) for f in fields(value)}
+    raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+def read(path: Path) -> Json:
+    """The JSON value in a file.
+
+    Raises:
+        StoreError: the file cannot be read, is empty, or is not JSON. Its problem names the
+            file and the place in it.
+    """
+    data = files.read(path)
+    if not data.strip(b"\x00 \t\r\n"):
+        raise StoreError(Problem(kind="empty", path=str(path), message="the file is empty"))
+    try:
+        return loads(data)
+    except ValueError as error:
+        message = f"not valid JSON ({error}); the file may be damaged or still being written"
+        raise StoreError(Problem(kind="corrupt", path=str(path), message=message)) from None
+
+
+def read_object(path: Path) -> JsonObject:
+    """The JSON object in a file; another JSON value is a `StoreError` of kind foreign."""
+    value = read(path)
+    if not isinstance(value, dict):
+        message = f"holds a JSON {json_type(value)} where an object is expected"
+        raise StoreError(Problem(kind="foreign", path=str(path), message=message))
+    return value
+
+
+def json_type(value: Json) -> str:
+    """The JSON name of a value's type."""
+    names = {dict: "object", list: "array", str: "string", bool: "boolean", type(None): "null"}
+    return names.get(type(value), "number")

@@ -1,0 +1,187 @@
+"""Which adapters there are, and which stores.
+
+Adapters arrive through the entry-point group ``finder.adapters.v1`` and are imported when a
+command uses them. `importlib.metadata` takes some 20 ms to list entry points, more than a
+whole search, so the ``entry_points.txt`` files of the installed distributions are read directly.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from finder.adapter import Adapter, Store
+from finder.errors import BugError, NotFoundError
+from finder.model import Problem
+from finder.places import Places
+
+GROUP = "finder.adapters.v1"
+
+# Bounds on the search for stores below a folder that the user named.
+_MAX_DEPTH = 8
+_MAX_FOLDERS = 20_000
+# Folders that hold no store and may hold very many files.
+_SKIPPED = frozenset(
+    {".git", "node_modules", ".venv", "venv", "__pycache__", ".tox", ".nox", "site-packages"}
+    | {"snapshot", "snapshots", "target", "dist", "proc", "sys", "dev"}
+)
+
+
+@dataclass(slots=True)
+class Registry:
+    """The adapters, as ``name -> module:class``, loaded on use."""
+
+    entries: Mapping[str, str]
+    problems: list[Problem] = field(default_factory=list)
+    _loaded: dict[str, Adapter | None] = field(default_factory=dict)
+
+    @classmethod
+    def installed(cls) -> Registry:
+        """Those of all installed distributions."""
+        return cls(entries=_entry_points(sys.path))
+
+    def adapters(self) -> Iterator[Adapter]:
+        """All adapters that load; one that does not is a problem that names it."""
+        for name in self.entries:
+            adapter = self._load(name)
+            if adapter is not None:
+                yield adapter
+
+    def adapter(self, name: str) -> Adapter:
+        """One adapter.
+
+        Raises:
+            NotFoundError: there is none of this name.
+            BugError: it is there but does not load.
+        """
+        if name not in self.entries:
+            raise NotFoundError(f"there is no adapter {name!r}", candidates=sorted(self.entries))
+        adapter = self._load(name)
+        if adapter is None:
+            problem = next(p for p in self.problems if p.record == name)
+            raise BugError(problem.message)
+        return adapter
+
+    def _load(self, name: str) -> Adapter | None:
+        if name not in self._loaded:
+            try:
+                module, _, attribute = self.entries[name].partition(":")
+                self._loaded[name] = getattr(importlib.import_module(module), attribute)()
+            except Exception as error:  # an adapter may be anybody's code
+                message = f"adapter {name!r} does not load: {type(error).__name__}: {error}"
+                where = self.entries[name]
+                self.problems.append(
+                    Problem(kind="adapter", path=where, message=message, record=name)
+                )
+                self._loaded[name] = None
+        return self._loaded[name]
+
+    def discover(self, places: Places) -> Iterator[Store]:
+        """The stores at the tools' usual homes."""
+        for adapter in self.adapters():
+            yield from adapter.discover(places)
+
+    def detect(self, path: Path) -> list[Store]:
+        """The stores that this very file or folder is."""
+        found = (adapter.detect(path) for adapter in self.adapters())
+        return [store for store in found if store is not None]
+
+    def below(self, root: Path) -> Iterator[Store | Problem]:
+        """The stores that a path named by the user stands for, each once.
+
+        A file or folder that is a store; a home folder with stores at their usual places; or
+        a parent of several of these, at any reasonable depth.
+        """
+        seen: set[tuple[str, Path]] = set()
+        for found in self._search(root):
+            if isinstance(found, Store):
+                key = (found.adapter, found.path.absolute())
+                if key in seen:
+                    continue
+                seen.add(key)
+            yield found
+
+    def _search(self, root: Path) -> Iterator[Store | Problem]:
+        if not root.is_dir():
+            yield from self.detect(root)
+            return
+        folders = 0
+        queue = [(root, 0)]
+        while queue:
+            folder, depth = queue.pop(0)
+            folders += 1
+            if folders > _MAX_FOLDERS:
+                message = f"only the first {_MAX_FOLDERS:,} folders were searched for stores"
+                hint = "name a folder nearer to the store"
+                yield Problem(kind="limit", path=str(root), message=f"{message}; {hint}")
+                return
+            stores = self.detect(folder)
+            yield from stores
+            if stores:
+                continue
+            yield from self.discover(Places.under(folder))
+            if depth < _MAX_DEPTH:
+                queue.extend((child, depth + 1) for child in _folders(folder))
+            yield from self._stray_files(folder)
+
+    def _stray_files(self, folder: Path) -> Iterator[Store]:
+        """Stores that are single files: a copied database, an export, an archive."""
+        names = [
+            entry.name
+            for entry in _listing(folder)
+            if entry.name.endswith((".db", ".sqlite", ".json", ".jsonl", ".zip"))
+            and entry.is_file()
+        ]
+        for name in sorted(names):
+            yield from self.detect(folder / name)
+
+
+def _listing(folder: Path) -> list[os.DirEntry[str]]:
+    """What is in a folder; nothing where it cannot be read."""
+    try:
+        with os.scandir(folder) as entries:
+            return list(entries)
+    except OSError:
+        return []
+
+
+def _folders(folder: Path) -> list[Path]:
+    # Links are not followed: they may lead round in a circle.
+    names = [
+        entry.name
+        for entry in _listing(folder)
+        if entry.name not in _SKIPPED and entry.is_dir(follow_symlinks=False)
+    ]
+    return [folder / name for name in sorted(names)]
+
+
+def _entry_points(paths: Iterable[str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for path in paths:
+        entries = _listing(Path(path or "."))
+        infos = [e.path for e in entries if e.name.endswith((".dist-info", ".egg-info"))]
+        for info in sorted(infos):
+            try:
+                text = Path(info, "entry_points.txt").read_text(encoding="utf-8")
+            except (OSError, ValueError):
+                continue
+            if GROUP in text:
+                for name, value in _section(text):
+                    found.setdefault(name, value)
+    return found
+
+
+def _section(text: str) -> Iterator[tuple[str, str]]:
+    """The entries of our group in an ``entry_points.txt``."""
+    inside = False
+    for line in text.splitlines():
+        stripped = line.strip()
+        if stripped.startswith("["):
+            inside = stripped == f"[{GROUP}]"
+        elif inside and "=" in stripped and not stripped.startswith(("#", ";")):
+            name, _, value = stripped.partition("=")
+            yield name.strip(), value.split("[")[0].strip()

@@ -1,0 +1,191 @@
+"""Reading another program's SQLite database without leaving a trace.
+
+How a database is opened depends on what lies beside it:
+
+* with ``-wal`` and ``-shm``: ``mode=ro``, which sees all that was committed. ``readonly_shm=1``
+  keeps SQLite from writing its bookkeeping into the program's ``-shm`` file.
+* without ``-wal``: ``immutable=1``, which takes no lock and creates no file. If a ``-wal`` has
+  appeared or the file has changed by the time the reading is done, it is read again.
+* else (``-wal`` without ``-shm``, a rollback journal, a folder where none of this works): a
+  private copy of the database and its log, taken while neither changes.
+
+Plain ``mode=ro`` would create ``-wal`` and ``-shm`` and leave them; ``immutable=1`` on a live
+database would silently miss all that is still in the log.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import sqlite3
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+from finder import files
+from finder.errors import StoreError
+from finder.model import Problem
+
+T = TypeVar("T")
+Work = Callable[[sqlite3.Connection], T]
+
+_MAGIC = b"SQLite format 3\x00"
+_TRIES = 6
+_BUSY_SECONDS = 2.0
+# A hostile schema can make one statement run for ever; this many seconds is a hang.
+_STATEMENT_SECONDS = 60.0
+
+
+def is_database(path: Path) -> bool:
+    """Whether the file starts as every SQLite database does."""
+    try:
+        return files.head(path, len(_MAGIC)) == _MAGIC
+    except StoreError:
+        return False
+
+
+def read(path: Path, work: Work[T]) -> T:
+    """Run `work` on a read-only connection, which is closed before this returns.
+
+    `work` may be run more than once, when the database changes under it, so it must only
+    read and return.
+
+    Raises:
+        StoreError: locked, corrupt, not permitted, gone, or no database at all.
+    """
+    if files.head(path, len(_MAGIC)) != _MAGIC:
+        size = path.stat().st_size
+        message = "the file is empty" if not size else "is not an SQLite database"
+        kind = "foreign" if size else "empty"
+        raise StoreError(Problem(kind=kind, path=str(path), message=message))
+    try:
+        return _read_as_it_lies(path, work)
+    except UnicodeError:
+        raise
+    except sqlite3.Error as error:
+        raise StoreError(_problem(path, error)) from error
+    except OSError as error:
+        raise StoreError(files.problem_of(path, error)) from error
+
+
+def _read_as_it_lies(path: Path, work: Work[T]) -> T:
+    for _ in range(_TRIES):
+        before = _signature(path)
+        try:
+            if _beside(path, "-wal").exists():
+                if not _beside(path, "-shm").exists():
+                    break
+                return _run(path, "mode=ro&readonly_shm=1", work)
+            if _beside(path, "-journal").exists():
+                break
+            result = _run(path, "mode=ro&immutable=1", work)
+        except sqlite3.OperationalError as error:
+            if "interrupted" in str(error) or "locked" in str(error):
+                raise
+            if _signature(path) == before:
+                break  # a live database's folder that we may not use: copy
+            continue
+        except sqlite3.DatabaseError:
+            if _signature(path) == before:
+                raise
+            continue
+        if _signature(path) == before:
+            return result
+    return _read_copy(path, work)
+
+
+def _beside(path: Path, suffix: str) -> Path:
+    return path.with_name(path.name + suffix)
+
+
+def _signature(path: Path) -> tuple[tuple[int, int] | None, ...]:
+    """Size and modification time of the database and of the logs beside it."""
+
+    def of(file: Path) -> tuple[int, int] | None:
+        try:
+            found = file.stat()
+        except OSError:
+            return None
+        return found.st_size, found.st_mtime_ns
+
+    return of(path), of(_beside(path, "-wal")), of(_beside(path, "-journal"))
+
+
+def _read_copy(path: Path, work: Work[T]) -> T:
+    with tempfile.TemporaryDirectory(prefix="session-finder-") as folder:
+        copy = Path(folder) / "copy.db"
+        for _ in range(_TRIES):
+            before = _signature(path)
+            shutil.copyfile(path, copy)
+            for suffix in ("-wal", "-journal"):
+                _beside(copy, suffix).unlink(missing_ok=True)
+                if _beside(path, suffix).exists():
+                    shutil.copyfile(_beside(path, suffix), _beside(copy, suffix))
+            if _signature(path) == before:
+                break
+            time.sleep(0.05)
+        return _run(copy, "mode=rw", work)
+
+
+def _run(path: Path, parameters: str, work: Work[T]) -> T:
+    # as_uri quotes ? # and %, which would otherwise end the file's name.
+    uri = f"{path.absolute().as_uri()}?{parameters}"
+    with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=_BUSY_SECONDS)) as connection:
+        connection.row_factory = sqlite3.Row
+        connection.execute("PRAGMA trusted_schema=OFF")
+        connection.execute("PRAGMA query_only=ON")
+        deadline = time.monotonic() + _STATEMENT_SECONDS
+        connection.set_progress_handler(lambda: int(time.monotonic() > deadline), 1_000_000)
+        try:
+            return work(connection)
+        except sqlite3.OperationalError as error:
+            if "decode to UTF-8" not in str(error):
+                raise
+            # Text that is not UTF-8: keep its bytes as surrogate escapes. The callback
+            # is slower than the built-in decoder, so it is used only here.
+            connection.text_factory = lambda data: data.decode("utf-8", "surrogateescape")
+            return work(connection)
+
+
+def tables(connection: sqlite3.Connection) -> dict[str, tuple[str, ...]]:
+    """The real tables, each with the names of its stored columns.
+
+    Views, virtual tables and generated columns are left out: what they compute is not a
+    record, and a hostile file could make the computation endless.
+    """
+    found = {}
+    named = connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'table'")
+    for name, sql in named.fetchall():
+        if not isinstance(sql, str) or sql.lstrip()[:14].upper() == "CREATE VIRTUAL":
+            continue
+        columns = connection.execute(f"PRAGMA table_xinfo({quoted(name)})").fetchall()
+        found[name] = tuple(row["name"] for row in columns if row["hidden"] == 0)
+    return found
+
+
+def quoted(name: str) -> str:
+    """An identifier, quoted for SQL."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def chunks(items: list[str], size: int = 500) -> Iterator[list[str]]:
+    """Lists short enough to be bound as the values of one statement."""
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
+
+
+def _problem(path: Path, error: sqlite3.Error) -> Problem:
+    reason = str(error)
+    if "locked" in reason or "busy" in reason:
+        message = "is locked by another program; try again when that has finished"
+        return Problem(kind="locked", path=str(path), message=message)
+    if "interrupted" in reason:
+        message = f"a read took more than {_STATEMENT_SECONDS:.0f} s; the database may be damaged"
+        return Problem(kind="corrupt", path=str(path), message=message)
+    if "unable to open" in reason:
+        message = "cannot be opened; check the permissions of the file and of its folder"
+        return Problem(kind="permission", path=str(path), message=message)
+    message = f"the database is damaged: {reason}"
+    return Problem(kind="corrupt", path=str(path), message=message)
