@@ -44,6 +44,14 @@ class Registry:
         """Those of all installed distributions."""
         return cls(entries=_entry_points(sys.path))
 
+    @classmethod
+    def of(cls, *adapters: Adapter) -> Registry:
+        """Just these, already loaded."""
+        return cls(
+            entries={adapter.name: type(adapter).__module__ for adapter in adapters},
+            _loaded={adapter.name: adapter for adapter in adapters},
+        )
+
     def adapters(self) -> Iterator[Adapter]:
         """All adapters that load; one that does not is a problem that names it."""
         for name in self.entries:

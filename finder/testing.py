@@ -25,7 +25,17 @@ from typing import Any, ClassVar
 from finder import jsonio
 from finder.adapter import Adapter, Store
 from finder.errors import FinderError, NotFoundError, StoreError
-from finder.model import EVENT_TYPES, LABELS, Event, Json, JsonObject, Message, Problem, Session
+from finder.model import (
+    EVENT_TYPES,
+    LABELS,
+    Event,
+    Json,
+    JsonObject,
+    Message,
+    Problem,
+    Ref,
+    Session,
+)
 from finder.places import Places
 from finder.registry import Registry
 
@@ -141,7 +151,7 @@ class AdapterContract:
     def test_a_session_that_is_not_there_is_not_found(self) -> None:
         for case in self.cases():
             for store in self.stores(case / "store"):
-                ref = _ref(store, "no-such-session-here")
+                ref = Ref(store.tool, str(store.path), "no-such-session-here")
                 try:
                     list(self.adapter.events(ref))
                 except NotFoundError:
@@ -155,11 +165,8 @@ class AdapterContract:
         return sorted(p.parent for p in self.fixtures.glob("*/store"))
 
     def stores(self, home: Path) -> list[Store]:
-        """This adapter's stores below a home folder, found as `--root` finds them."""
-        registry = Registry(entries={}, _loaded={})
-        registry.entries = {self.adapter.name: ""}
-        registry._loaded[self.adapter.name] = self.adapter
-        return [found for found in registry.below(home) if isinstance(found, Store)]
+        """This adapter's stores below a home folder."""
+        return stores_below(self.adapter, home)
 
     def all_sessions(self) -> Iterator[tuple[Path, Store, Session]]:
         """Every session of every case, with its home folder and store."""
@@ -231,16 +238,20 @@ def _covers(now: list[bytes] | None, before: list[bytes]) -> bool:
     return now is not None and len(now) >= len(before)
 
 
+def stores_below(adapter: Adapter, home: Path) -> list[Store]:
+    """One adapter's stores below a home folder, found as ``--root`` finds them."""
+    registry = Registry.of(adapter)
+    return [found for found in registry.below(home) if isinstance(found, Store)]
+
+
 def transcript(adapter: Adapter, home: Path) -> Iterator[bytes]:
     """All that an adapter reads below a home folder, as lines of JSON.
 
     For each session its header and then its events, numbered. `raw` is replaced by whether
     there is one, since the store itself stands beside; the home folder by ``HOME``.
     """
-    contract = AdapterContract()
-    type(contract).adapter = adapter
     prefix = jsonio.dumps(str(home))[1:-1]
-    for store in sorted(contract.stores(home), key=lambda s: str(s.path)):
+    for store in sorted(stores_below(adapter, home), key=lambda s: str(s.path)):
         found = list(adapter.sessions(store))
         for problem in (p for p in found if isinstance(p, Problem)):
             yield _line({"problem": _plain(problem)}, prefix)
@@ -288,12 +299,6 @@ def _copy(source: Path, target: Path) -> Path:
     for path in [target, *target.rglob("*")]:
         path.chmod(0o755 if path.is_dir() else 0o644)
     return target
-
-
-def _ref(store: Store, identifier: str) -> Any:
-    from finder.model import Ref
-
-    return Ref(store.tool, str(store.path), identifier)
 
 
 def _check_stream(events: list[Event], session: Session) -> None:
