@@ -115,3 +115,38 @@ def json_type(value: Json) -> str:
     """The JSON name of a value's type."""
     names = {dict: "object", list: "array", str: "string", bool: "boolean", type(None): "null"}
     return names.get(type(value), "number")
+
+
+# Values of a foreign record may have any type. These give the value where it has the type that
+# is expected, and something harmless where it has not; the record itself stays in `raw`.
+
+
+def string(value: Json) -> str | None:
+    """The value if it is a string."""
+    return value if isinstance(value, str) else None
+
+
+def integer(value: Json) -> int | None:
+    """The value if it is a whole number that fits 64 bits, also one written as 1.0."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    if not abs(value) < 2**63:  # also NaN, which compares as false
+        return None
+    return int(value)
+
+
+def number(value: Json) -> float | None:
+    """The value if it is a finite number."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if abs(value) < 1e300 else None
+
+
+def mapping(value: Json) -> JsonObject:
+    """The value if it is an object, else an empty one."""
+    return value if isinstance(value, dict) else {}
+
+
+def array(value: Json) -> list[Json]:
+    """The value if it is an array, else an empty one."""
+    return value if isinstance(value, list) else []

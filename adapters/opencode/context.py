@@ -1,0 +1,172 @@
+"""What a whole session says about each of its messages: compacted, reverted, interrupted.
+
+Marks of compaction, by version (seen in stores of each):
+
+    0.1 to 1.0.0  an assistant message with ``summary: true``; the context goes on from the last
+                  such message. No part says so.
+    1.0.185 on    a user message with a ``compaction`` part, answered by an assistant message with
+                  ``summary: true`` and ``parentID`` of that message. It counts if the answer
+                  is finished and without error. ``tail_start_id`` (1.14.41 on) names the first
+                  message that stays in the context besides.
+    1.2.27 on     ``overflow: true``: the provider refused the context, and after the summary
+                  the user's last message is stored a second time.
+
+A revert hides the messages from ``revert.messageID`` on, or with ``partID`` the parts from that
+one on; nothing is deleted before the next prompt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from finder.jsonio import mapping, string
+from finder.model import JsonObject, Label
+
+if TYPE_CHECKING:
+    from adapters.opencode.records import StoredMessage
+
+
+@dataclass(slots=True)
+class Context:
+    """Positions are indexes into the session's messages."""
+
+    compacted: int = 0  # the messages before this one have left the context …
+    kept: int | None = None  # … but for the tail from this one on
+    hidden_from: int | None = None
+    hidden_from_part: str | None = None
+    old_summaries: frozenset[int] = frozenset()
+    replayed: frozenset[int] = frozenset()
+    interrupted: frozenset[int] = frozenset()
+
+    @classmethod
+    def of(
+        cls, messages: Sequence[StoredMessage], revert: JsonObject, old_summaries_count: bool
+    ) -> Context:
+        """Read the messages of one session, in order."""
+        positions = {message.id: at for at, message in enumerate(messages)}
+        cut, tail = _cut(messages, positions, old_summaries_count)
+        hidden = string(revert.get("messageID"))
+        return cls(
+            compacted=cut,
+            kept=tail,
+            hidden_from=positions.get(hidden) if hidden else None,
+            hidden_from_part=string(revert.get("partID")),
+            old_summaries=_old_summaries(messages) if old_summaries_count else frozenset(),
+            replayed=frozenset(_replayed(messages, positions)),
+            interrupted=frozenset(_interrupted(messages)),
+        )
+
+    def labels(self, position: int, part: str | None) -> tuple[Label, ...]:
+        """`compacted` and `hidden`, for a message or one of its parts."""
+        found: list[Label] = []
+        if position < self.compacted and not (self.kept is not None and position >= self.kept):
+            found.append("compacted")
+        if self._is_hidden(position, part):
+            found.append("hidden")
+        return tuple(found)
+
+    def _is_hidden(self, position: int, part: str | None) -> bool:
+        if self.hidden_from is None or position < self.hidden_from:
+            return False
+        if position > self.hidden_from or self.hidden_from_part is None:
+            return True
+        # Parts are ordered by id, so those from the named one on are hidden.
+        return part is not None and part >= self.hidden_from_part
+
+    def starts_summary(self, position: int) -> bool:
+        """Whether the message is itself the mark of a compaction, as up to 1.0.0."""
+        return position in self.old_summaries
+
+    def is_replayed(self, position: int) -> bool:
+        """Whether the message repeats, after an overflow, one that the user had sent."""
+        return position in self.replayed
+
+    def was_interrupted(self, position: int) -> bool:
+        """Whether the answer was aborted, or its program ended before it did."""
+        return position in self.interrupted
+
+
+def _compaction_part(message: StoredMessage) -> JsonObject | None:
+    for part in message.parts:
+        if part.info.get("type") == "compaction":
+            return part.info
+    return None
+
+
+def _is_summary(message: StoredMessage) -> bool:
+    return message.info.get("summary") is True and message.info.get("role") == "assistant"
+
+
+def _cut(
+    messages: Sequence[StoredMessage], positions: dict[str, int], old_summaries_count: bool
+) -> tuple[int, int | None]:
+    """Position of the first message that the newest compaction left, and of its kept tail."""
+    cut, tail = 0, None
+    for position, message in enumerate(messages):
+        if not _is_summary(message):
+            continue
+        asked = positions.get(string(message.info.get("parentID")) or "")
+        part = _compaction_part(messages[asked]) if asked is not None else None
+        if asked is not None and part is not None:
+            if message.info.get("error") is None and message.info.get("finish"):
+                cut = asked
+                tail = positions.get(string(part.get("tail_start_id")) or "")
+        elif old_summaries_count:
+            cut, tail = position, None
+    return cut, tail
+
+
+def _old_summaries(messages: Sequence[StoredMessage]) -> frozenset[int]:
+    asked = {message.id for message in messages if _compaction_part(message) is not None}
+    return frozenset(
+        position
+        for position, message in enumerate(messages)
+        if _is_summary(message) and message.info.get("parentID") not in asked
+    )
+
+
+def _texts(message: StoredMessage) -> list[str]:
+    found = [string(p.info.get("text")) for p in message.parts if p.info.get("type") == "text"]
+    return [text for text in found if text]
+
+
+def _replayed(messages: Sequence[StoredMessage], positions: dict[str, int]) -> list[int]:
+    """Positions of user messages that an overflow stored a second time."""
+    found = []
+    for position, message in enumerate(messages[:-1]):
+        if not _is_summary(message):
+            continue
+        asked = positions.get(string(message.info.get("parentID")) or "")
+        part = _compaction_part(messages[asked]) if asked is not None else None
+        if asked is None or part is None or part.get("overflow") is not True:
+            continue
+        after = messages[position + 1]
+        before = next((m for m in reversed(messages[:asked]) if m.info.get("role") == "user"), None)
+        if before is not None and after.info.get("role") == "user":
+            words = _texts(after)
+            if words and words == _texts(before):
+                found.append(position + 1)
+    return found
+
+
+def _interrupted(messages: Sequence[StoredMessage]) -> list[int]:
+    found = []
+    for position, message in enumerate(messages):
+        if message.info.get("role") != "assistant" or message.problem is not None:
+            continue
+        error = mapping(message.info.get("error"))
+        completed = mapping(message.info.get("time")).get("completed")
+        # An answer that neither ended nor failed was cut off if the story goes on after it;
+        # the last one may still be being written.
+        cut_off = not completed and not error and not message.info.get("finish")
+        if error.get("name") == "MessageAbortedError" or (
+            cut_off and position + 1 < len(messages) and _goes_on(messages[position + 1 :])
+        ):
+            found.append(position)
+    return found
+
+
+def _goes_on(later: Sequence[StoredMessage]) -> bool:
+    return any(message.info.get("role") == "user" for message in later)

@@ -1,0 +1,472 @@
+"""OpenCode's message and part records, as events. Shared by all of its stores.
+
+A message is ``{id, sessionID, role, time, …}``, a part ``{id, messageID, type, …}``. The file
+stores (1.0 to 1.1) keep them as they are; the database keeps the ids in columns and the rest in
+``data``. Shapes: read in 1.0.0 to 1.18.33, and seen in stores of 0.5.29 to 1.18.33.
+
+    user       role, time{created}, agent, model{providerID, modelID}, summary, system, format
+    assistant  role, parentID, modelID, providerID, mode, agent, path{cwd, root}, cost, tokens,
+               time{created, completed}, finish, summary: true, error{name, data}, structured
+    parts      text, reasoning, tool, file, agent, subtask, step-start, step-finish, patch,
+               snapshot, retry, compaction
+
+What a whole session says about its messages (what a compaction took out of the context, what a
+revert hides) is worked out in `story`, which gives the labels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from adapters.opencode.context import Context
+from finder import jsonio
+from finder.jsonio import array, integer, mapping, number, string
+from finder.model import (
+    Attachment,
+    Compaction,
+    Event,
+    Json,
+    JsonObject,
+    Label,
+    Labels,
+    Message,
+    Notice,
+    Opaque,
+    Reasoning,
+    Ref,
+    Role,
+    Status,
+    Subagent,
+    Text,
+    ToolCall,
+    ToolResult,
+    Usage,
+)
+
+TOOL = "opencode"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredPart:
+    """A part as stored. `problem`: it could not be read, and `raw` is its text."""
+
+    id: str
+    info: JsonObject
+    raw: Json
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredMessage:
+    """A message as stored, with its parts in order. `at`: milliseconds UTC."""
+
+    id: str
+    info: JsonObject
+    raw: Json
+    parts: Sequence[StoredPart] = ()
+    at: int | None = None
+    problem: str | None = None
+
+
+def story(
+    ref: Ref,
+    messages: Sequence[StoredMessage],
+    *,
+    revert: Json = None,
+    old_summaries_count: bool = True,
+    attached: Callable[[JsonObject], Attachment | None] | None = None,
+) -> Iterator[Event]:
+    """A session's events, in the order of its messages and of their parts.
+
+    Args:
+        revert: the session's ``revert`` object, if it has one.
+        old_summaries_count: whether a summary without a compaction part cuts the context, as
+            it does up to 1.0.0. The program that uses the database sends the whole history.
+        attached: finds the file with the full text of a truncated tool result.
+    """
+    context = Context.of(messages, mapping(revert), old_summaries_count)
+    for position, message in enumerate(messages):
+        yield from _Writer(ref, message, context, position, attached).events()
+
+
+@dataclass(slots=True)
+class _Writer:
+    """Turns one stored message into events."""
+
+    ref: Ref
+    stored: StoredMessage
+    context: Context
+    position: int
+    attached: Callable[[JsonObject], Attachment | None] | None
+
+    def events(self) -> Iterator[Event]:
+        stored = self.stored
+        if stored.problem is not None:
+            yield Opaque(
+                kind="message",
+                problem=stored.problem,
+                record=stored.id,
+                message=stored.id,
+                raw=stored.raw,
+                labels=self._labels(),
+            )
+        else:
+            yield self._message()
+            if self.context.starts_summary(self.position):
+                yield Compaction(record=stored.id, message=stored.id, role=self._role, at=stored.at)
+        for part in stored.parts:
+            yield from self._part(part)
+
+    @property
+    def _role(self) -> Role:
+        return "assistant" if self.stored.info.get("role") == "assistant" else "user"
+
+    def _labels(self, *more: Label, part: str | None = None) -> Labels:
+        labels = [*self.context.labels(self.position, part), *more]
+        return tuple(dict.fromkeys(labels))
+
+    def _message(self) -> Message:
+        info = self.stored.info
+        time = mapping(info.get("time"))
+        interrupted = self.context.was_interrupted(self.position)
+        return Message(
+            record=self.stored.id,
+            message=self.stored.id,
+            role=self._role,
+            at=self.stored.at,
+            labels=self._labels(*(("interrupted",) if interrupted else ())),
+            raw=self.stored.raw,
+            model=model_name(info),
+            agent=string(info.get("agent")) or string(info.get("mode")),
+            usage=usage(info.get("tokens")),
+            cost=number(info.get("cost")),
+            finished=integer(time.get("completed")),
+            error=error_text(info.get("error")),
+        )
+
+    def _part(self, part: StoredPart) -> Iterator[Event]:
+        if part.problem is not None:
+            yield self._opaque(part, "part", part.problem)
+            return
+        kind = string(part.info.get("type")) or "part"
+        readers = {
+            "text": self._text,
+            "reasoning": self._reasoning,
+            "tool": self._tool,
+            "file": self._file,
+            "compaction": self._compaction,
+        }
+        reader = readers.get(kind)
+        if reader is not None:
+            yield from reader(part)
+        elif (notice := _notice(kind, part.info)) is not None:
+            yield Notice(
+                kind=notice[0],
+                text=notice[1],
+                record=part.id,
+                message=self.stored.id,
+                role=self._role,
+                labels=self._labels(part=part.id),
+                raw=part.raw,
+            )
+        else:
+            yield self._opaque(part, kind, None)
+
+    def _opaque(self, part: StoredPart, kind: str, problem: str | None) -> Opaque:
+        return Opaque(
+            kind=kind,
+            problem=problem,
+            record=part.id,
+            message=self.stored.id,
+            role=self._role,
+            labels=self._labels(part=part.id),
+            raw=part.raw,
+        )
+
+    def _text(self, part: StoredPart) -> Iterator[Event]:
+        info = part.info
+        text = string(info.get("text"))
+        if text is None:
+            yield self._opaque(part, "text", "a text part without text")
+            return
+        more: list[Label] = []
+        if info.get("synthetic"):
+            more.append("synthetic")
+        if info.get("ignored"):
+            more.append("hidden")
+        if self.stored.info.get("summary") is True and self._role == "assistant":
+            more.append("summary")
+        if self.context.is_replayed(self.position):
+            more += ["synthetic", "inferred"]
+        yield Text(
+            text=text,
+            record=part.id,
+            message=self.stored.id,
+            role=self._role,
+            at=integer(mapping(info.get("time")).get("start")) or self.stored.at,
+            labels=self._labels(*more, part=part.id),
+            raw=part.raw,
+        )
+
+    def _reasoning(self, part: StoredPart) -> Iterator[Event]:
+        signature, redacted = _provider_data(part.info.get("metadata"))
+        yield Reasoning(
+            text=string(part.info.get("text")) or "",
+            redacted=redacted,
+            signature=signature,
+            record=part.id,
+            message=self.stored.id,
+            role=self._role,
+            at=integer(mapping(part.info.get("time")).get("start")) or self.stored.at,
+            labels=self._labels(part=part.id),
+            raw=part.raw,
+        )
+
+    def _file(self, part: StoredPart) -> Iterator[Event]:
+        more: tuple[Label, ...] = ("synthetic",) if part.info.get("synthetic") else ()
+        yield file_attachment(
+            part.info,
+            record=part.id,
+            message=self.stored.id,
+            role=self._role,
+            at=self.stored.at,
+            labels=self._labels(*more, part=part.id),
+            raw=part.raw,
+        )
+
+    def _compaction(self, part: StoredPart) -> Iterator[Event]:
+        auto = part.info.get("auto")
+        yield Compaction(
+            auto=auto if isinstance(auto, bool) else None,
+            keep=string(part.info.get("tail_start_id")),
+            record=part.id,
+            message=self.stored.id,
+            role=self._role,
+            at=self.stored.at,
+            labels=self._labels(part=part.id),
+            raw=part.raw,
+        )
+
+    def _tool(self, part: StoredPart) -> Iterator[Event]:
+        state = mapping(part.info.get("state"))
+        time = mapping(state.get("time"))
+        call = string(part.info.get("callID")) or part.id
+        name = string(part.info.get("tool")) or "unknown"
+        labels = self._labels(part=part.id)
+        yield ToolCall(
+            call=call,
+            name=name,
+            input=_tool_input(state),
+            record=part.id,
+            message=self.stored.id,
+            role="assistant",
+            at=integer(time.get("start")) or self.stored.at,
+            labels=labels,
+            raw=part.raw,
+        )
+        status, marks = _status(name, state, self.context.was_interrupted(self.position))
+        if name == "task":
+            yield self._subagent(part, call, state, status)
+        if status == "pending":
+            return
+        extra: list[Label] = [*marks]
+        if time.get("compacted"):
+            extra.append("compacted")
+        if _was_truncated(state):
+            extra.append("truncated")
+        yield ToolResult(
+            call=call,
+            output=tool_output(state),
+            status=status,
+            title=string(state.get("title")),
+            started=integer(time.get("start")),
+            record=part.id,
+            message=self.stored.id,
+            role="tool",
+            at=integer(time.get("end")),
+            labels=self._labels(*extra, part=part.id),
+        )
+        yield from self._tool_files(part, state)
+
+    def _tool_files(self, part: StoredPart, state: JsonObject) -> Iterator[Event]:
+        """Files that a tool result came with, and the full text of one that was cut."""
+        for attached in array(state.get("attachments")):
+            yield file_attachment(
+                mapping(attached),
+                record=part.id,
+                message=self.stored.id,
+                role="tool",
+                labels=self._labels(part=part.id),
+            )
+        full = self.attached(state) if self.attached is not None else None
+        if full is not None:
+            from dataclasses import replace
+
+            yield replace(
+                full, record=part.id, message=self.stored.id, labels=self._labels(part=part.id)
+            )
+
+    def _subagent(self, part: StoredPart, call: str, state: JsonObject, status: Status) -> Subagent:
+        given = mapping(state.get("input"))
+        child = child_id(state)
+        return Subagent(
+            call=call,
+            child=Ref(self.ref.tool, self.ref.store, child) if child else None,
+            agent=string(given.get("subagent_type")),
+            prompt=string(given.get("prompt")),
+            result=tool_output(state),
+            status=status,
+            record=part.id,
+            message=self.stored.id,
+            role="assistant",
+            at=integer(mapping(state.get("time")).get("start")),
+            labels=self._labels(part=part.id),
+        )
+
+
+def _notice(kind: str, info: JsonObject) -> tuple[str, str | None] | None:
+    """What a part that is no conversation says: kind and text of a `Notice`."""
+    if kind == "patch":
+        return "diff", "\n".join(str(name) for name in array(info.get("files")))
+    if kind == "retry":
+        return "retry", error_text(info.get("error"))
+    if kind == "subtask":
+        # The task tool call that follows carries the prompt and names the child.
+        said = [string(info.get("description")), string(info.get("prompt"))]
+        return "state", ": ".join(text for text in said if text)
+    return None
+
+
+def _tool_input(state: JsonObject) -> Json:
+    given = state.get("input")
+    raw = string(state.get("raw"))  # of a pending call: the arguments as far as they came
+    return raw if raw and not given else given
+
+
+def _status(name: str, state: JsonObject, interrupted: bool) -> tuple[Status, tuple[Label, ...]]:
+    """A tool part's status, and how it was known."""
+    stored = state.get("status")
+    if stored == "error":
+        aborted = string(state.get("error")) in {"Tool execution aborted", "Aborted"}
+        return ("interrupted", ("inferred",)) if aborted else ("error", ())
+    if stored == "completed":
+        if name == "invalid":  # OpenCode's stand-in for an unknown tool or broken arguments
+            return "error", ()
+        if interrupted and "User aborted the command" in (string(state.get("output")) or ""):
+            return "interrupted", ("inferred",)
+        return "ok", ()
+    unfinished: Status = "pending" if stored == "pending" else "running"
+    return ("interrupted", ()) if interrupted else (unfinished, ())
+
+
+def _was_truncated(state: JsonObject) -> bool:
+    metadata = mapping(state.get("metadata"))
+    return metadata.get("truncated") is True or "outputPath" in metadata
+
+
+def tool_output(state: JsonObject) -> str | None:
+    """What the tool gave back: its output or its error; while it runs, what it said so far."""
+    for value in (state.get("output"), state.get("error")):
+        if isinstance(value, str):
+            return value
+        if value is not None:
+            return jsonio.dumps(value).decode()
+    return string(mapping(state.get("metadata")).get("output"))
+
+
+def child_id(state: JsonObject) -> str | None:
+    """The session that a ``task`` call started, in each place that a version used for it."""
+    metadata = mapping(state.get("metadata"))
+    named = string(metadata.get("sessionId")) or string(metadata.get("sessionID"))
+    if named:
+        return named
+    for item in array(metadata.get("summary")):  # 0.5: only in the parts of the child's messages
+        named = string(mapping(item).get("sessionID"))
+        if named:
+            return named
+    return None
+
+
+def file_attachment(
+    info: JsonObject,
+    *,
+    record: str,
+    message: str,
+    role: Role,
+    at: int | None = None,
+    labels: Labels = (),
+    raw: Json = None,
+) -> Attachment:
+    """A ``file`` part: its bytes where its URL holds them, else where they are."""
+    mime = string(info.get("mime")) or string(info.get("mediaType"))
+    url = string(info.get("url"))
+    data = path = None
+    if url is not None and mime is not None and url.startswith(f"data:{mime};base64,"):
+        data, url = url.partition(",")[2], None
+    elif url is not None and url.startswith("file://"):
+        from urllib.parse import unquote, urlsplit
+
+        try:
+            path = unquote(urlsplit(url).path)
+        except ValueError:
+            path = None
+    return Attachment(
+        name=string(info.get("filename")),
+        mime=mime,
+        data=data,
+        url=url,
+        path=path,
+        record=record,
+        message=message,
+        role=role,
+        at=at,
+        labels=labels,
+        raw=raw,
+    )
+
+
+def _provider_data(metadata: Json) -> tuple[str | None, bool]:
+    """Signature of a reasoning part, and whether it is redacted; providers name them alike."""
+    signature, redacted = None, False
+    for provider in mapping(metadata).values():
+        fields = mapping(provider)
+        signature = signature or string(fields.get("signature"))
+        redacted = redacted or "redactedData" in fields
+    return signature, redacted
+
+
+def model_name(info: JsonObject) -> str | None:
+    """``provider/model`` from a message or session record."""
+    nested = mapping(info.get("model"))
+    provider = string(info.get("providerID")) or string(nested.get("providerID"))
+    model = string(info.get("modelID")) or string(nested.get("modelID")) or string(nested.get("id"))
+    if provider and model:
+        return f"{provider}/{model}"
+    return model
+
+
+def usage(tokens: Json) -> Usage | None:
+    """A ``tokens`` object; None where nothing was counted."""
+    counted = mapping(tokens)
+    if not counted:
+        return None
+    cache = mapping(counted.get("cache"))
+    return Usage(
+        input=integer(counted.get("input")),
+        output=integer(counted.get("output")),
+        reasoning=integer(counted.get("reasoning")),
+        cache_read=integer(cache.get("read")),
+        cache_write=integer(cache.get("write")),
+        total=integer(counted.get("total")),
+    )
+
+
+def error_text(error: Json) -> str | None:
+    """``Name: message`` of an error object."""
+    if error is None:
+        return None
+    fields = mapping(error)
+    name = string(fields.get("name")) or "Error"
+    message = string(mapping(fields.get("data")).get("message")) or string(fields.get("message"))
+    return f"{name}: {message}" if message else name
