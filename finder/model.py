@@ -80,6 +80,8 @@ class Session:
         parent: the session that started this one as its subagent.
         model: ``provider/model`` where the store knows both, else the model's name.
         messages: how many messages the store holds for it.
+        also_in: paths of further copies and pieces of it within the store, besides the copy
+            that is told.
         stamp: changes whenever the stored session changes; for caches.
         raw: the store's own record of the session.
     """
@@ -95,6 +97,7 @@ class Session:
     messages: int | None = None
     archived: int | None = None
     labels: Labels = ()
+    also_in: tuple[str, ...] = ()
     stamp: str | None = None
     raw: Json = None
 
