@@ -104,6 +104,10 @@ class Adapter(ABC):
     def discover(self, places: Places) -> Iterator[Store]:
         """The stores at their usual homes below `places`; by stat and listing only."""
 
+    def homes(self, places: Places) -> Sequence[Path]:
+        """Where `discover` looks, whether anything is there or not; told to who finds nothing."""
+        return ()
+
     @abstractmethod
     def detect(self, path: Path) -> Store | None:
         """The store that this very file or folder is, or None.
@@ -145,6 +149,14 @@ class Adapter(ABC):
                     seen.add(session.ref.id)
                     queue.append(session.ref.id)
                     yield session
+
+    def count(self, store: Store) -> int | None:
+        """How many sessions the store holds, subagents included; None: only a listing tells.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+        return None
 
     def generation(self, store: Store) -> str | None:
         """Which version or layout of the format this store has, in a few words."""

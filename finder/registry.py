@@ -14,8 +14,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from finder import files
 from finder.adapter import Adapter, Store
-from finder.errors import BugError, NotFoundError
+from finder.errors import BugError, NotFoundError, StoreError
 from finder.model import Problem
 from finder.places import Places
 
@@ -89,14 +90,37 @@ class Registry:
         return self._loaded[name]
 
     def discover(self, places: Places) -> Iterator[Store]:
-        """The stores at the tools' usual homes."""
+        """The stores at the tools' usual homes. What hinders the search is in `problems`."""
         for adapter in self.adapters():
-            yield from adapter.discover(places)
+            try:
+                yield from adapter.discover(places)
+            except Exception as error:
+                self._note(adapter, places.home, error)
 
     def detect(self, path: Path) -> list[Store]:
         """The stores that this very file or folder is."""
-        found = (adapter.detect(path) for adapter in self.adapters())
-        return [store for store in found if store is not None]
+        stores = []
+        for adapter in self.adapters():
+            try:
+                store = adapter.detect(path)
+            except Exception as error:
+                self._note(adapter, path, error)
+            else:
+                if store is not None:
+                    stores.append(store)
+        return stores
+
+    def _note(self, adapter: Adapter, path: Path, error: Exception) -> None:
+        """Keep as a problem what an adapter, which may be anybody's code, raised."""
+        if isinstance(error, StoreError):
+            problem = error.problem
+        elif isinstance(error, OSError):
+            problem = files.problem_of(Path(error.filename or path), error)
+        else:
+            message = f"adapter {adapter.name!r} failed here: {type(error).__name__}: {error}"
+            problem = Problem(kind="adapter", path=str(path), message=message, record=adapter.name)
+        if problem not in self.problems:
+            self.problems.append(problem)
 
     def below(self, root: Path) -> Iterator[Store | Problem]:
         """The stores that a path named by the user stands for, each once.
