@@ -1,0 +1,1 @@
+"""Tests that run the real OpenCode program, offline, against a scripted model on loopback."""
