@@ -72,6 +72,7 @@ class Want:
         directory: in this folder or below it.
         since, until: `updated` within these, milliseconds UTC.
         newest: the newest so many (by `updated`) of what fits all of the above.
+        raw: whether `Session.raw` is used; False lets an adapter leave it out.
     """
 
     ids: tuple[str, ...] | None = None
@@ -82,6 +83,7 @@ class Want:
     since: int | None = None
     until: int | None = None
     newest: int | None = None
+    raw: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,8 +103,11 @@ class Adapter(ABC):
     can: ClassVar[Can]
 
     @abstractmethod
-    def discover(self, places: Places) -> Iterator[Store]:
-        """The stores at their usual homes below `places`; by stat and listing only."""
+    def discover(self, places: Places) -> Iterator[Store | Problem]:
+        """The stores at their usual homes below `places`; by stat and listing only.
+
+        A home that cannot be looked into is a problem: that is not the same as an empty one.
+        """
 
     def homes(self, places: Places) -> Sequence[Path]:
         """Where `discover` looks, whether anything is there or not; told to who finds nothing."""

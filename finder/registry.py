@@ -89,8 +89,8 @@ class Registry:
                 self._loaded[name] = None
         return self._loaded[name]
 
-    def discover(self, places: Places) -> Iterator[Store]:
-        """The stores at the tools' usual homes. What hinders the search is in `problems`."""
+    def discover(self, places: Places) -> Iterator[Store | Problem]:
+        """The stores at the tools' usual homes, and what hindered the search."""
         for adapter in self.adapters():
             try:
                 yield from adapter.discover(places)
@@ -156,15 +156,20 @@ class Registry:
             if stores:
                 continue
             yield from self.discover(Places.under(folder))
+            try:
+                entries = _listing(folder)
+            except OSError as error:
+                yield files.problem_of(folder, error)
+                continue
             if depth < _MAX_DEPTH:
-                queue.extend((child, depth + 1) for child in _folders(folder))
-            yield from self._stray_files(folder)
+                queue.extend((child, depth + 1) for child in _folders(folder, entries))
+            yield from self._stray_files(folder, entries)
 
-    def _stray_files(self, folder: Path) -> Iterator[Store]:
+    def _stray_files(self, folder: Path, entries: list[os.DirEntry[str]]) -> Iterator[Store]:
         """Stores that are single files: a copied database, an export, an archive."""
         names = [
             entry.name
-            for entry in _listing(folder)
+            for entry in entries
             if entry.name.endswith((".db", ".sqlite", ".json", ".jsonl", ".zip"))
             and entry.is_file()
         ]
@@ -173,19 +178,15 @@ class Registry:
 
 
 def _listing(folder: Path) -> list[os.DirEntry[str]]:
-    """What is in a folder; nothing where it cannot be read."""
-    try:
-        with os.scandir(folder) as entries:
-            return list(entries)
-    except OSError:
-        return []
+    with os.scandir(folder) as entries:
+        return list(entries)
 
 
-def _folders(folder: Path) -> list[Path]:
+def _folders(folder: Path, entries: list[os.DirEntry[str]]) -> list[Path]:
     # Links are not followed: they may lead round in a circle.
     names = [
         entry.name
-        for entry in _listing(folder)
+        for entry in entries
         if entry.name not in _SKIPPED and entry.is_dir(follow_symlinks=False)
     ]
     return [folder / name for name in sorted(names)]
@@ -194,7 +195,10 @@ def _folders(folder: Path) -> list[Path]:
 def _entry_points(paths: Iterable[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for path in paths:
-        entries = _listing(Path(path or "."))
+        try:
+            entries = _listing(Path(path or "."))
+        except OSError:  # sys.path may name archives, and folders that are not there
+            continue
         infos = [e.path for e in entries if e.name.endswith((".dist-info", ".egg-info"))]
         for info in sorted(infos):
             try:
