@@ -261,7 +261,8 @@ NOTICE_KINDS = ("retry", "error", "permission", "state", "todo", "diff", "share"
 class Opaque(_Event):
     """A record that is known but not modelled, or unreadable (`problem` says why).
 
-    It always has `raw`: where the record could not be parsed, its text.
+    It has `raw`: where the record could not be parsed, its text. Only where it is an item inside
+    a message's record does that stand in the `raw` of its `Message` alone, since raw is given once.
     """
 
     type: Literal["opaque"] = "opaque"

@@ -57,14 +57,42 @@ def _base64(path: Path) -> str | None:
 
 def session_diff(data: Path, session: str) -> Notice | Opaque | None:
     """The record of the files that a session changed, if there is one."""
-    path = data / "storage" / "session_diff" / f"{PurePosixPath(session).name}.json"
+    return diff_file(data / "storage" / "session_diff" / f"{PurePosixPath(session).name}.json")
+
+
+def diff_file(path: Path) -> Notice | Opaque | None:
+    """The record in a file of diffs; None if there is no such file."""
     try:
         value = jsonio.read(path)
     except StoreError as error:
         if error.problem.kind == "gone":
             return None
-        return Opaque(kind="session_diff", problem=error.problem.message, record=path.stem, raw="")
+        return _unreadable("session_diff", path, error)
     return Notice(kind="diff", text=_changed(value), record=path.stem, raw=value)
+
+
+def todo_file(path: Path) -> Notice | Opaque | None:
+    """The record in a file of a whole todo list; None if there is no such file."""
+    try:
+        value = jsonio.read(path)
+    except StoreError as error:
+        if error.problem.kind == "gone":
+            return None
+        return _unreadable("todo", path, error)
+    lines = [todo_text(mapping(item)) for item in array(value)]
+    return Notice(kind="todo", text="\n".join(lines), record=path.stem, raw=value)
+
+
+def _unreadable(kind: str, path: Path, error: StoreError) -> Opaque:
+    return Opaque(kind=kind, problem=error.problem.message, record=path.stem, raw=text_of(path))
+
+
+def text_of(path: Path) -> str:
+    """The text of a file that holds no JSON; nothing where it cannot be read at all."""
+    try:
+        return files.read(path).decode("utf-8", "surrogateescape")
+    except StoreError:
+        return ""
 
 
 def _changed(diffs: Json) -> str:
@@ -78,7 +106,10 @@ def _changed(diffs: Json) -> str:
 
 def todo_notice(record: str, todo: JsonObject, raw: Json) -> Notice:
     """One item of a session's todo list."""
+    return Notice(kind="todo", text=todo_text(todo), record=record, raw=raw)
+
+
+def todo_text(todo: JsonObject) -> str:
+    """One item of a todo list, for a person."""
     text = f"[{todo.get('status')}] {todo.get('content')}"
-    if todo.get("priority"):
-        text += f" ({todo.get('priority')})"
-    return Notice(kind="todo", text=text, record=record, raw=raw)
+    return f"{text} ({todo['priority']})" if todo.get("priority") else text

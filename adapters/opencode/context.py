@@ -161,11 +161,19 @@ def _interrupted(messages: Sequence[StoredMessage]) -> list[int]:
         # An answer that neither ended nor failed was cut off if the story goes on after it;
         # the last one may still be being written.
         cut_off = not completed and not error and not message.info.get("finish")
-        if error.get("name") == "MessageAbortedError" or (
+        if _is_abort(error) or (
             cut_off and position + 1 < len(messages) and _goes_on(messages[position + 1 :])
         ):
             found.append(position)
     return found
+
+
+def _is_abort(error: JsonObject) -> bool:
+    if error.get("name") == "MessageAbortedError":
+        return True
+    # 0.1 knows no error of that name, only the text of the runtime's own.
+    said = string(mapping(error.get("data")).get("message")) or ""
+    return error.get("name") == "UnknownError" and said.startswith("AbortError:")
 
 
 def _goes_on(later: Sequence[StoredMessage]) -> bool:

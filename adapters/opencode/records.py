@@ -45,6 +45,7 @@ from finder.model import (
 )
 
 TOOL = "opencode"
+_ROLES: dict[str, Role] = {"user": "user", "assistant": "assistant", "system": "system"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +60,10 @@ class StoredPart:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredMessage:
-    """A message as stored, with its parts in order. `at`: milliseconds UTC."""
+    """A message as stored, with its parts in order. `at`: milliseconds UTC.
+
+    `labels` are what the store itself says of the message and of all its parts.
+    """
 
     id: str
     info: JsonObject
@@ -67,6 +71,7 @@ class StoredMessage:
     parts: Sequence[StoredPart] = ()
     at: int | None = None
     problem: str | None = None
+    labels: Labels = ()
 
 
 def story(
@@ -119,11 +124,12 @@ class _Writer:
             yield from self._part(part)
 
     @property
-    def _role(self) -> Role:
-        return "assistant" if self.stored.info.get("role") == "assistant" else "user"
+    def _role(self) -> Role | None:
+        """Who speaks; None for the parts of a message that could not be read."""
+        return _ROLES.get(string(self.stored.info.get("role")) or "")
 
     def _labels(self, *more: Label, part: str | None = None) -> Labels:
-        labels = [*self.context.labels(self.position, part), *more]
+        labels = [*self.context.labels(self.position, part), *self.stored.labels, *more]
         return tuple(dict.fromkeys(labels))
 
     def _message(self) -> Message:
@@ -353,11 +359,18 @@ def _status(name: str, state: JsonObject, interrupted: bool) -> tuple[Status, tu
     if stored == "completed":
         if name == "invalid":  # OpenCode's stand-in for an unknown tool or broken arguments
             return "error", ()
-        if interrupted and "User aborted the command" in (string(state.get("output")) or ""):
+        if interrupted and _was_killed(state):
             return "interrupted", ("inferred",)
         return "ok", ()
     unfinished: Status = "pending" if stored == "pending" else "running"
     return ("interrupted", ()) if interrupted else (unfinished, ())
+
+
+def _was_killed(state: JsonObject) -> bool:
+    """Whether a command of an aborted answer was ended with it: it says so, or has no exit code."""
+    metadata = mapping(state.get("metadata"))
+    said = "User aborted the command" in (string(state.get("output")) or "")
+    return said or ("exit" in metadata and metadata["exit"] is None)
 
 
 def _was_truncated(state: JsonObject) -> bool:
@@ -393,7 +406,7 @@ def file_attachment(
     *,
     record: str,
     message: str,
-    role: Role,
+    role: Role | None,
     at: int | None = None,
     labels: Labels = (),
     raw: Json = None,
