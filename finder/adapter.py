@@ -47,6 +47,7 @@ class Store:
         rank: of two stores that hold the same session, the higher one is believed.
         superseded_by: newer stores that the tool reads instead of this one. A session that is
             only here is one that its own tool no longer sees.
+        program: the tool's own executable, where the adapter may ask it as a last resort.
     """
 
     adapter: str
@@ -55,6 +56,7 @@ class Store:
     kind: str
     rank: int = 0
     superseded_by: tuple[Path, ...] = ()
+    program: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,6 +17,7 @@ Schemas seen: 1.2.1, 1.2.27, 1.3.2, 1.14.41, 1.15.13, 1.17.0, 1.18.33 and a deve
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -54,13 +55,29 @@ class OpenCodeDatabase(Adapter):
 
         try:
             found = homes.databases(places)
+            if not found and not homes.legacy_folders(places):
+                found = self._told(places)
         except OSError as error:
             from finder import files
 
             yield files.problem_of(homes.data_folder(places), error)
             return
         for path in found:
-            yield self._store(path)
+            yield self._store(path, _program(places))
+
+    def _told(self, places: Places) -> list[Path]:
+        """Databases at the place that the installed program names, where it is another."""
+        from dataclasses import replace
+
+        from adapters.opencode import homes
+        from adapters.opencode.program import told_data_folder
+
+        program = _program(places)
+        folder = told_data_folder(program, places) if program else None
+        if folder is None or folder == homes.data_folder(places):
+            return []
+        there = {**places.env, "XDG_DATA_HOME": str(folder.parent)}
+        return homes.databases(replace(places, env=there))
 
     def detect(self, path: Path) -> Store | None:
         from finder import sqlite
@@ -76,13 +93,28 @@ class OpenCodeDatabase(Adapter):
             claimed = path.name.startswith("opencode") and path.suffix == ".db"
         return self._store(path) if claimed else None
 
-    def _store(self, path: Path) -> Store:
-        return Store(adapter=self.name, tool=self.tool, path=path, kind="database", rank=RANK)
+    def _store(self, path: Path, program: Path | None = None) -> Store:
+        return Store(
+            adapter=self.name,
+            tool=self.tool,
+            path=path,
+            kind="database",
+            rank=RANK,
+            program=program,
+        )
 
     def sessions(self, store: Store, want: Want | None = None) -> Iterator[Session | Problem]:
         from adapters.opencode.listing import listed
 
-        yield from listed(store.path, self.tool, want)
+        try:
+            yield from listed(store.path, self.tool, want)
+        except StoreError as error:
+            if store.program is None or error.problem.kind != "unknown-schema":
+                raise
+            from adapters.opencode.program import listed_by_program
+
+            yield error.problem
+            yield from listed_by_program(store.program, store.path, self.tool)
 
     def descendants(self, store: Store, ids: Sequence[str]) -> Iterator[Session]:
         from adapters.opencode.listing import descendants
@@ -103,3 +135,12 @@ class OpenCodeDatabase(Adapter):
     def resume(self, session: Session) -> Resume | None:
         # From another folder than the session's own, 1.18.33 hangs without a word.
         return Resume(argv=("opencode", "-s", session.ref.id), cwd=session.directory)
+
+
+def _program(places: Places) -> Path | None:
+    """The installed ``opencode``; looked for without importing anything heavy."""
+    for folder in places.env.get("PATH", "").split(os.pathsep):
+        program = Path(folder, "opencode")
+        if folder and program.is_file() and os.access(program, os.X_OK):
+            return program
+    return None
