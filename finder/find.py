@@ -1,0 +1,333 @@
+"""Finding sessions: list, filter, rank, and fold subagents under their parents."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from finder.adapter import Store, Want
+from finder.library import Below, Entry, Key, Library, key_of, parent_of
+from finder.match import Match, Matcher, Score
+from finder.model import Problem, Session
+
+Sort = Literal["relevance", "updated", "created", "title"]
+
+# How many sessions a database is asked for at first, as a multiple of the rows wanted: most
+# sessions are subagents, and those are folded away.
+_FIRST_ASK, _LEAST_ASK, _GROWTH = 6, 100, 4
+_LONG_ENOUGH_FOR_AN_ID = 6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """What to find. Each field narrows; None and empty do not.
+
+    Attributes:
+        words: all of them must match; see `finder.match`.
+        directories: spellings of one folder: sessions in it or below it.
+        agent: the agent's name, in any case.
+        model: part of the model's name, in any case.
+        since, until: `updated` within these, milliseconds UTC.
+        archived: False leaves archived sessions out.
+        subagents: they are rows of their own, not folded under their parents.
+        limit: at most so many rows; 0: all.
+        sort: default: by relevance where there are words, else the last updated first.
+    """
+
+    words: tuple[str, ...] = ()
+    directories: tuple[str, ...] = ()
+    agent: str | None = None
+    model: str | None = None
+    since: int | None = None
+    until: int | None = None
+    archived: bool = True
+    subagents: bool = False
+    limit: int = 20
+    sort: Sort | None = None
+
+    @property
+    def order(self) -> Sort:
+        """The order of the rows."""
+        return self.sort or ("relevance" if self.words else "updated")
+
+    @property
+    def filters(self) -> bool:
+        """Whether some sessions are left out, apart from the words."""
+        narrowing = (self.directories, self.agent, self.model)
+        return any(narrowing) or self.since is not None or self.until is not None
+
+    @property
+    def narrowed(self) -> Want:
+        """What of this an adapter can be asked for, without the words."""
+        # Of a folder with two spellings, such as one behind a link, only we can tell.
+        directory = self.directories[0] if len(self.directories) == 1 else None
+        return Want(directory=directory, since=self.since, until=self.until)
+
+    def fits(self, session: Session) -> bool:
+        """Whether a session passes all but the words."""
+        if self.directories and not _is_inside(session.directory, self.directories):
+            return False
+        if self.agent and (session.agent or "").casefold() != self.agent.casefold():
+            return False
+        if self.model and self.model.casefold() not in (session.model or "").casefold():
+            return False
+        if self.since is not None and (session.updated is None or session.updated < self.since):
+            return False
+        return self.until is None or (session.updated is not None and session.updated <= self.until)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One result.
+
+    Attributes:
+        score: 0 to 1; None where the query has no words.
+        matched: how each word was found: here, or else in the best of the subagents.
+        subagents: all sessions below this one.
+        matched_subagents: those of them that match by themselves.
+    """
+
+    entry: Entry
+    score: float | None = None
+    matched: tuple[Match, ...] = ()
+    subagents: tuple[Below, ...] = ()
+    matched_subagents: tuple[Below, ...] = ()
+
+    @property
+    def session(self) -> Session:
+        """The copy of the session that is believed."""
+        return self.entry.session
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Searched:
+    """One store that was searched. `sessions`: how many it holds; None: not quickly told."""
+
+    store: Store
+    sessions: int | None
+    failed: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What was found, where it was looked for, and what could not be read."""
+
+    rows: tuple[Row, ...]
+    more: bool
+    searched: tuple[Searched, ...]
+    problems: tuple[Problem, ...]
+    incomplete: bool
+    silent: bool
+
+
+def find(library: Library, query: Query) -> Answer:
+    """The sessions that fit the query, in its order."""
+    rows, more = _Search(library, query).rows()
+    searched = tuple(
+        Searched(store=s.store, sessions=s.count(), failed=s.failed) for s in library.sources
+    )
+    return Answer(
+        rows=tuple(rows),
+        more=more,
+        searched=searched,
+        problems=tuple(library.problems),
+        incomplete=library.incomplete,
+        silent=library.silent,
+    )
+
+
+class _Search:
+    """One query over one library. `scores` holds what matched so far."""
+
+    def __init__(self, library: Library, query: Query) -> None:
+        self.library = library
+        self.query = query
+        self.scores: dict[Key, Score | None] = {}
+        self.own_rows: set[Key] = set()  # subagents that were asked for by their id
+
+    def rows(self) -> tuple[list[Row], bool]:
+        """The rows to show, and whether there are more."""
+        limit = self.query.limit
+        if self.query.words:
+            rows = self._by_id() or self._by_words()
+        elif limit and self.query.order == "updated" and self._rows_match_by_themselves():
+            rows = self._newest(limit)
+        else:
+            self._judge(self.library.keys(self.query.narrowed), lambda _: None)
+            rows = self._folded()
+        shown = rows[:limit] if limit else rows
+        return self._with_subagents(shown), len(rows) > len(shown)
+
+    def _rows_match_by_themselves(self) -> bool:
+        """Whether no row can owe its place to a subagent that may be much older than it."""
+        return self.query.subagents or not self.query.filters
+
+    def _judge(
+        self, keys: Iterable[Key], score: Callable[[Session], Score | None], *, must: bool = False
+    ) -> None:
+        """Keep those that fit; with `must`, only those that have a score."""
+        keys = list(keys)
+        self.library.lookup(keys)
+        for key in keys:
+            entry = self.library.entry(key)
+            if entry is None or not self.query.fits(entry.session):
+                continue
+            value = score(entry.session)
+            if value is not None or not must:
+                self.scores[key] = value
+
+    def _by_id(self) -> list[Row]:
+        """The sessions that the query names by id; they win outright."""
+        word = self.query.words[0]
+        if len(self.query.words) > 1 or not _looks_like_id(word):
+            return []
+        tool, _, rest = word.rpartition(":")
+        found = self.library.prefixed(rest, tool or None)
+        exact = [key for key in found if key[1].casefold() == rest.casefold()]
+        match = Match(word=word, field="id", tier="exact" if exact else "prefix")
+        score = Score(value=1.0 if exact else 0.95, matched=(match,))
+        self._judge(exact or found, lambda _: score)
+        if exact or len(self.scores) == 1:
+            self.own_rows.update(self.scores)
+        return self._folded()
+
+    def _by_words(self) -> list[Row]:
+        matcher = Matcher(self.query.words)
+        want = self.query.narrowed
+        literally = self.library.keys(replace(want, words=self.query.words))
+        self._judge(literally, matcher.literal, must=True)
+        rows = self._folded()
+        if matcher.forgives and not (self.query.limit and len(rows) >= self.query.limit):
+            self._forgiving(matcher, want)
+            rows = self._folded()
+        return rows
+
+    def _forgiving(self, matcher: Matcher, want: Want) -> None:
+        """Add what matches but for typing errors."""
+        rest = [key for key in self.library.keys(want) if key not in self.scores]
+        self.library.lookup(rest)
+        entries = (self.library.entry(key) for key in rest)
+        matcher.learn(entry.session for entry in entries if entry)
+        self._judge(rest, matcher.fuzzy, must=True)
+
+    def _newest(self, limit: int) -> list[Row]:
+        """The rows updated last, without listing all that a database has.
+
+        Each store gives its newest sessions. A row is certain once it is newer than all that
+        any store has not given; until enough are, the stores are asked for more.
+        """
+        ask = max(limit * _FIRST_ASK, _LEAST_ASK)
+        given = [0] * len(self.library.sources)
+        while True:
+            want = replace(self.query.narrowed, newest=ask)
+            keys: set[Key] = set()
+            for index, source in enumerate(self.library.sources):
+                sessions = source.newest(want, given[index])
+                given[index] = len(sessions)
+                keys.update(map(key_of, sessions))
+            self._judge(keys, lambda _: None)
+            rows = self._folded()
+            floors = [s.floor for s in self.library.sources if s.floor is not None]
+            # One row more than is shown tells whether there are more.
+            if not floors or self._certain(rows, limit + 1, max(floors)):
+                return rows
+            ask *= _GROWTH
+
+    @staticmethod
+    def _certain(rows: list[Row], count: int, floor: int) -> bool:
+        if len(rows) < count:
+            return False
+        last = rows[count - 1].session.updated
+        return last is not None and last > floor
+
+    def _folded(self) -> list[Row]:
+        """What matched so far as rows, in order."""
+        groups: dict[Key, list[Key]] = {}
+        if self.query.subagents:
+            groups = {key: [key] for key in self.scores}
+        else:
+            self._fetch_ancestors()
+            for key in self.scores:
+                top = key if key in self.own_rows else self._top(key)
+                groups.setdefault(top, []).append(key)
+        rows = [self._row(top, members) for top, members in groups.items()]
+        kept = [row for row in rows if self.query.archived or not _is_archived(row.session)]
+        return sorted(kept, key=_ORDERS[self.query.order])
+
+    def _row(self, top: Key, members: list[Key]) -> Row:
+        entry = self.library.entry(top)
+        assert entry is not None  # it matched, or was looked up as an ancestor
+        scores = [s for s in map(self.scores.get, members) if s is not None]
+        own = self.scores.get(top)
+        best = max(scores, key=lambda s: s.value, default=None)
+        why = own or best
+        return Row(
+            entry=entry,
+            score=best.value if best else None,
+            matched=why.matched if why else (),
+        )
+
+    def _fetch_ancestors(self) -> None:
+        pending = set(self.scores)
+        seen = set(pending)
+        while pending:
+            parents = {p for p in map(self._parent, pending) if p is not None} - seen
+            self.library.lookup(parents)
+            seen |= parents
+            pending = parents
+
+    def _parent(self, key: Key) -> Key | None:
+        entry = self.library.entry(key)
+        return parent_of(entry.session) if entry else None
+
+    def _top(self, key: Key) -> Key:
+        """The outermost session above this one that any store has."""
+        path = [key]
+        while (parent := self._parent(path[-1])) and self.library.entry(parent):
+            if parent in path:  # parent links in a circle: any fixed one of them will do
+                return min(path[path.index(parent) :])
+            path.append(parent)
+        return path[-1]
+
+    def _with_subagents(self, rows: list[Row]) -> list[Row]:
+        trees = self.library.trees(key_of(row.session) for row in rows)
+        matching = set(self.scores) if self.query.words or self.query.filters else set()
+        counted = []
+        for row in rows:
+            below = tuple(trees[key_of(row.session)])
+            matched = tuple(b for b in below if key_of(b.session) in matching)
+            counted.append(replace(row, subagents=below, matched_subagents=matched))
+        return counted
+
+
+def _latest_first(time: int | None) -> float:
+    return -time if time is not None else float("inf")
+
+
+_ORDERS: dict[Sort, Callable[[Row], tuple[object, ...]]] = {
+    "relevance": lambda r: (-(r.score or 0), _latest_first(r.session.updated), r.session.ref.id),
+    "updated": lambda r: (_latest_first(r.session.updated), r.session.ref.id),
+    "created": lambda r: (_latest_first(r.session.created), r.session.ref.id),
+    "title": lambda r: ((r.session.title or "\U0010ffff").casefold(), r.session.ref.id),
+}
+
+
+def _is_archived(session: Session) -> bool:
+    return session.archived is not None or "archived" in session.labels
+
+
+def _is_inside(directory: str | None, folders: tuple[str, ...]) -> bool:
+    if directory is None:
+        return False
+    for folder in folders:
+        stem = folder.rstrip("/\\")
+        if directory.rstrip("/\\") == stem or directory.startswith((stem + "/", stem + "\\")):
+            return True
+    return False
+
+
+def _looks_like_id(word: str) -> bool:
+    """Long enough, and with a digit, which tells an id from a word such as "decade"."""
+    _, _, rest = word.rpartition(":")
+    return len(rest) >= _LONG_ENOUGH_FOR_AN_ID and any(c.isdigit() for c in rest)

@@ -1,0 +1,214 @@
+"""Getting one session: from an id, a prefix or a path to its story and its subagents."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import NamedTuple
+
+from finder.adapter import Want
+from finder.errors import AmbiguousError, FinderError, NotFoundError, StoreError
+from finder.library import Below, Entry, Key, Library, key_of, parent_of
+from finder.model import Event, Message, Ref, Role, Session
+from finder.registry import Registry
+
+_MOST_CANDIDATES = 20
+_MOST_SUGGESTIONS = 5
+
+
+class Numbered(NamedTuple):
+    """An event and its place in the whole stream, from 0."""
+
+    seq: int
+    event: Event
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """Which events of a story are wanted.
+
+    Attributes:
+        live: only what is in the live context: not what left it by compaction.
+        synthetic: False leaves out what was said neither by a person nor by a model.
+    """
+
+    live: bool = False
+    synthetic: bool = True
+
+
+def resolve(library: Library, target: str) -> Entry:
+    """The session that an id, a unique prefix of one, or ``tool:`` and either stands for.
+
+    Raises:
+        NotFoundError: no session has such an id; the candidates are the nearest ones.
+        AmbiguousError: several have; the candidates are these.
+        StoreError: nothing could be read.
+    """
+    if not target.strip():
+        raise NotFoundError("an empty id names no session")
+    tool, _, session_id = target.rpartition(":")
+    found = _named(library, session_id, tool or None)
+    if len(found) == 1:
+        return _entry(library, found[0])
+    if found:
+        hint = "give more of the id, or the tool before it, as in the list"
+        raise AmbiguousError(
+            f"{target!r} fits {len(found)} sessions", hint=hint, candidates=_listed(library, found)
+        )
+    if library.silent:
+        raise StoreError(library.problems[0])
+    raise NotFoundError(
+        f"no session has an id that begins with {target!r}",
+        hint=_hint(library),
+        candidates=_nearest(library, target),
+    )
+
+
+def resolve_path(library: Library, path: Path) -> Entry:
+    """The one session that is stored at a path, for a library of what is there.
+
+    Raises:
+        NotFoundError, AmbiguousError, StoreError: like `resolve`.
+    """
+    keys = library.keys()
+    library.lookup(keys)
+    entries = [entry for entry in map(library.entry, keys) if entry]
+    tops = [key_of(e.session) for e in entries if parent_of(e.session) not in keys]
+    if len(tops) == 1:
+        return _entry(library, tops[0])
+    if tops:
+        raise AmbiguousError(
+            f"{path} holds {len(tops)} sessions",
+            hint=f"finder find --root {path} lists them; finder get --root {path} ID shows one",
+            candidates=_listed(library, tops),
+        )
+    if library.problems:
+        raise StoreError(library.problems[0])
+    raise NotFoundError(f"{path} holds no session")
+
+
+def _named(library: Library, session_id: str, tool: str | None) -> list[Key]:
+    found = library.prefixed(session_id, tool)
+    exact = [key for key in found if key[1] == session_id]
+    return exact or [key for key in found if key[1].casefold() == session_id.casefold()] or found
+
+
+def _entry(library: Library, key: Key) -> Entry:
+    library.lookup([key])
+    entry = library.entry(key)
+    if entry is None:  # it was there a moment ago
+        raise NotFoundError(f"{key[0]}:{key[1]} has vanished while it was looked up")
+    return entry
+
+
+def _hint(library: Library) -> str:
+    if not library.sources:
+        return "no session store was found at all; finder stores says where was looked"
+    if library.incomplete:
+        return "some stores could not be read, and it may be in one of these"
+    return "finder find WORDS searches titles, ids and directories"
+
+
+def _listed(library: Library, keys: Sequence[Key]) -> list[str]:
+    library.lookup(keys)
+    entries = [entry for entry in map(library.entry, keys) if entry]
+    entries.sort(key=lambda e: (-(e.session.updated or 0), e.session.ref.id))
+    return [_described(entry.session) for entry in entries[:_MOST_CANDIDATES]]
+
+
+def _described(session: Session) -> str:
+    return f"{session.ref}  {session.title}" if session.title else str(session.ref)
+
+
+def _nearest(library: Library, target: str) -> list[str]:
+    """The sessions whose id or title is most like what was asked for."""
+    from rapidfuzz import fuzz, process, utils
+    from rapidfuzz.distance import JaroWinkler
+
+    tool, _, wanted = target.rpartition(":")
+    keys = library.keys(Want())
+    library.lookup(keys)
+    sessions = [
+        e.session for e in map(library.entry, keys) if e and tool in {"", e.session.ref.tool}
+    ]
+    sessions.sort(key=lambda s: (-(s.updated or 0), s.ref.id))
+    ids = process.extract(
+        wanted,
+        [s.ref.id for s in sessions],
+        scorer=JaroWinkler.normalized_similarity,
+        score_cutoff=0.75,
+        limit=_MOST_SUGGESTIONS,
+    )
+    titles = process.extract(
+        wanted,
+        [s.title or "" for s in sessions],
+        scorer=fuzz.WRatio,
+        processor=utils.default_process,
+        score_cutoff=60,
+        limit=_MOST_SUGGESTIONS,
+    )
+    scored = [(score, index) for _, score, index in ids]
+    scored += [(score / 100, index) for _, score, index in titles]
+    best = dict.fromkeys(index for _, index in sorted(scored, key=lambda found: -found[0]))
+    return [_described(sessions[index]) for index in list(best)[:_MOST_SUGGESTIONS]]
+
+
+def subagents(library: Library, entry: Entry) -> list[Below]:
+    """The whole tree below a session, depth first."""
+    key = key_of(entry.session)
+    return library.trees([key])[key]
+
+
+def story(registry: Registry, library: Library, ref: Ref, choice: Choice) -> Iterator[Numbered]:
+    """A session's events, numbered, as far as they are wanted."""
+    source = next(s for s in library.sources if str(s.store.path) == ref.store)
+    adapter = registry.adapter(source.store.adapter)
+    numbered: Iterable[Numbered] = _numbered(adapter.events(ref))
+    if choice.live:
+        numbered = _live(list(numbered))
+    if not choice.synthetic:
+        numbered = (item for item in numbered if "synthetic" not in item.event.labels)
+    yield from numbered
+
+
+def _numbered(events: Iterable[Event]) -> Iterator[Numbered]:
+    """Number the events; those that do not say who speaks get the role of their message."""
+    message: str | None = None
+    role: Role | None = None
+    for seq, event in enumerate(events):
+        if isinstance(event, Message):
+            message, role = event.record, event.role
+        elif event.role is None and role is not None and event.message in {None, message}:
+            yield Numbered(seq, replace(event, role=role))
+            continue
+        yield Numbered(seq, event)
+
+
+def _live(items: list[Numbered]) -> list[Numbered]:
+    """What is in the live context.
+
+    Adapters label what left it. For a stream without any such label, what stands before the
+    last compaction that came to a summary has left, but for the tail that it says it kept.
+    """
+    if any("compacted" in item.event.labels for item in items):
+        return [item for item in items if "compacted" not in item.event.labels]
+    start = len(items)
+    summarised = False
+    for item in reversed(items):
+        summarised = summarised or "summary" in item.event.labels
+        if item.event.type == "compaction" and summarised:
+            start = item.seq
+            break
+    else:
+        return items
+    compaction = items[start].event
+    kept = getattr(compaction, "keep", None)
+    if kept is not None:
+        start = next((i.seq for i in items[:start] if i.event.record == kept), start)
+    return items[start:]
+
+
+def missing(library: Library) -> FinderError | None:
+    """The error to end with where some, or all, of what was asked for could not be read."""
+    return StoreError(library.problems[0]) if library.silent and library.problems else None

@@ -1,0 +1,391 @@
+"""Several stores asked as one: the copies of a session joined, the subagents found.
+
+A `Source` is one store in one run of the program. It remembers what its adapter said, so no
+store is read twice. A database answers narrow questions quickly and is asked those; a store of
+files has to be walked whole for nearly any question, so it is walked once and remembered.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from finder import files
+from finder.adapter import Adapter, Store, Want
+from finder.errors import FinderError, NotFoundError, StoreError
+from finder.model import Problem, Session
+from finder.places import Places
+from finder.registry import Registry
+
+Key = tuple[str, str]
+"""What makes two copies one session: the tool and the id."""
+
+
+def key_of(session: Session) -> Key:
+    """The key of a session."""
+    return session.ref.tool, session.ref.id
+
+
+def parent_of(session: Session) -> Key | None:
+    """The key of a session's parent."""
+    return (session.parent.tool, session.parent.id) if session.parent else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One session, wherever it was found.
+
+    Attributes:
+        session: the copy that is believed, with the labels that only all stores together give.
+        copies: all of them, the believed one first.
+        also_in: paths of the stores, and of files within them, that hold it besides.
+    """
+
+    session: Session
+    copies: tuple[Session, ...]
+    also_in: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Below:
+    """A session in the tree below another one; `depth` 1 is a child."""
+
+    session: Session
+    depth: int
+
+
+@dataclass(slots=True)
+class Source:
+    """One store, and what it said so far.
+
+    Attributes:
+        failed: it could not be read, or not to the end.
+        whole: all its sessions are in `known`.
+        floor: after `newest`: sessions that were not given are not newer than this; None: all
+            were given.
+    """
+
+    adapter: Adapter
+    store: Store
+    failed: bool = False
+    whole: bool = False
+    floor: int | None = None
+    known: dict[str, Session] = field(default_factory=dict)
+    problems: dict[Problem, None] = field(default_factory=dict)
+    _absent: set[str] = field(default_factory=set)
+    _below_known: set[str] = field(default_factory=set)
+
+    def listing(self, want: Want) -> list[Session]:
+        """The sessions that fit, and perhaps more."""
+        if not self.whole and (want == Want() or self.store.kind != "database"):
+            self._collect(lambda: self.adapter.sessions(self.store))
+            self.whole = True
+        if self.whole:
+            return list(self.known.values())
+        return self._collect(lambda: self.adapter.sessions(self.store, want))
+
+    def newest(self, want: Want, before: int) -> list[Session]:
+        """Like `listing`, for a `want` with `newest`; `before` sessions were given last time."""
+        given = self.listing(want)
+        limited = not (self.whole or self.failed)
+        exhausted = not limited or len(given) < (want.newest or 0) or len(given) == before
+        # Those without a time come last, so after one of them there can only be more of them.
+        oldest = min((session.updated or 0 for session in given), default=0)
+        self.floor = None if exhausted else oldest
+        return given
+
+    def lookup(self, ids: Iterable[str]) -> None:
+        """Make `known` hold those of these ids that are in the store."""
+        unknown = sorted({i for i in ids if i not in self.known and i not in self._absent})
+        if unknown and not self.whole:
+            self._collect(lambda: self.adapter.sessions(self.store, Want(ids=tuple(unknown))))
+        self._absent.update(i for i in unknown if i not in self.known)
+
+    def prefixed(self, prefix: str) -> list[str]:
+        """The ids that start so, in any case."""
+        if not self.whole:
+            self._collect(lambda: self.adapter.sessions(self.store, Want(prefix=prefix)))
+        folded = prefix.casefold()
+        return [i for i in self.known if i.casefold().startswith(folded)]
+
+    def below(self, ids: Iterable[str]) -> list[Session]:
+        """Every session below these that was not given by an earlier call."""
+        asked = [i for i in ids if i not in self._below_known]
+        if not asked or not self.adapter.can.subagents:
+            return []
+        if type(self.adapter).descendants is Adapter.descendants:
+            self.listing(Want())
+        if self.whole:
+            found = self._below_in_memory(asked)
+        else:
+            found = self._collect(lambda: self.adapter.descendants(self.store, asked))
+        self._below_known.update(asked)
+        self._below_known.update(session.ref.id for session in found)
+        return found
+
+    def _below_in_memory(self, ids: Sequence[str]) -> list[Session]:
+        children: dict[str, list[Session]] = {}
+        for session in self.known.values():
+            if session.parent is not None:
+                children.setdefault(session.parent.id, []).append(session)
+        found, seen, queue = [], set(ids), list(ids)
+        for parent in queue:
+            for session in children.get(parent, ()):
+                if session.ref.id not in seen:
+                    seen.add(session.ref.id)
+                    queue.append(session.ref.id)
+                    found.append(session)
+        return found
+
+    def count(self) -> int | None:
+        """How many sessions the store holds, where that is known or quickly told."""
+        if self.failed:
+            return None
+        if self.whole:
+            return len(self.known)
+        counted: list[int | None] = []
+        self._guarded(lambda: counted.append(self.adapter.count(self.store)))
+        return counted[0] if counted else None
+
+    def generation(self) -> str | None:
+        """Which version or layout of the format the store has."""
+        told: list[str | None] = []
+        if not self.failed:
+            self._guarded(lambda: told.append(self.adapter.generation(self.store)))
+        return told[0] if told else None
+
+    def hides(self, session_id: str) -> bool:
+        """Whether the store may hold this session although it did not show it."""
+        return self.failed or any(p.record in {None, session_id} for p in self.problems)
+
+    def _collect(self, ask: Callable[[], Iterable[Session | Problem]]) -> list[Session]:
+        given: list[Session] = []
+
+        def read() -> None:
+            for item in ask():
+                if isinstance(item, Problem):
+                    self._note(item)
+                else:
+                    given.append(item)
+
+        if not self.failed:
+            self._guarded(read)
+        for session in given:
+            known = self.known.get(session.ref.id)
+            if known is None or (session.updated or 0) > (known.updated or 0):
+                self.known[session.ref.id] = session
+        return given
+
+    def _guarded(self, ask: Callable[[], None]) -> None:
+        """Ask the adapter, which may be anybody's code: what it raises becomes a problem."""
+        try:
+            ask()
+        except StoreError as error:
+            self.failed = True
+            self.problems.setdefault(error.problem)
+        except Exception as error:
+            self.failed = True
+            name = self.adapter.name
+            message = f"adapter {name!r} failed here: {type(error).__name__}: {error}"
+            self.problems.setdefault(
+                Problem(kind="adapter", path=str(self.store.path), message=message)
+            )
+
+    def _note(self, problem: Problem) -> None:
+        self.problems.setdefault(problem)
+        if problem.path == str(self.store.path) and problem.record is None:
+            self.failed = True  # not one record, but the store
+
+
+class Library:
+    """The stores that a command works on."""
+
+    def __init__(
+        self, registry: Registry, found: Iterable[Store | Problem], tools: Collection[str] = ()
+    ) -> None:
+        self.sources: list[Source] = []
+        self._registry = registry
+        self._hindrances: list[Problem] = []
+        self._entries: dict[Key, Entry] = {}
+        seen: set[tuple[str, str]] = set()
+        for item in found:
+            if isinstance(item, Problem):
+                self._hindrances.append(item)
+                continue
+            place = (item.adapter, os.path.realpath(item.path))
+            if place not in seen and (not tools or item.tool in tools):
+                seen.add(place)
+                self.sources.append(Source(registry.adapter(item.adapter), item))
+
+    @classmethod
+    def open(
+        cls,
+        registry: Registry,
+        places: Places,
+        roots: Sequence[Path] = (),
+        tools: Collection[str] = (),
+    ) -> Library:
+        """The stores below the roots, or where there are none, at the tools' usual homes.
+
+        Raises:
+            NotFoundError, StoreError: there is nothing at a root that any adapter knows.
+        """
+        if not roots:
+            return cls(registry, registry.discover(places), tools)
+        found: list[Store | Problem] = []
+        for root in roots:
+            below = list(registry.below(root))
+            if not below:
+                raise unrecognised(root)
+            found += below
+        return cls(registry, found, tools)
+
+    @property
+    def problems(self) -> list[Problem]:
+        """All that could not be read so far, each thing once."""
+        found = [*self._registry.problems, *self._hindrances]
+        for source in self.sources:
+            found += source.problems
+        return list(dict.fromkeys(found))
+
+    @property
+    def incomplete(self) -> bool:
+        """Whether something as large as a store is missing from the answers."""
+        whole_ones = [*self._registry.problems, *self._hindrances]
+        return bool(whole_ones) or any(source.failed for source in self.sources)
+
+    @property
+    def silent(self) -> bool:
+        """Whether something failed and no store answered."""
+        return self.incomplete and all(source.failed for source in self.sources)
+
+    def keys(self, want: Want | None = None) -> set[Key]:
+        """The keys of the sessions that fit in any store, and perhaps more."""
+        listings = (source.listing(want or Want()) for source in self.sources)
+        return {key_of(session) for listing in listings for session in listing}
+
+    def lookup(self, keys: Iterable[Key]) -> None:
+        """Ask each store for what it has of these, so that `entry` knows all copies."""
+        wanted: dict[str, set[str]] = {}
+        for tool, session_id in keys:
+            wanted.setdefault(tool, set()).add(session_id)
+        for source in self.sources:
+            source.lookup(wanted.get(source.store.tool, ()))
+        self._entries.clear()
+
+    def prefixed(self, prefix: str, tool: str | None = None) -> list[Key]:
+        """The keys of the sessions whose id starts so, in any case."""
+        sources = [s for s in self.sources if tool in {None, s.store.tool}]
+        found = ((s.store.tool, i) for s in sources for i in s.prefixed(prefix))
+        return list(dict.fromkeys(found))
+
+    def entry(self, key: Key) -> Entry | None:
+        """The session as far as it was looked up; None: no store has it."""
+        if key not in self._entries:
+            entry = self._joined(key)
+            if entry is None:
+                return None
+            self._entries[key] = entry
+        return self._entries[key]
+
+    def _joined(self, key: Key) -> Entry | None:
+        tool, session_id = key
+        holders = [s for s in self.sources if s.store.tool == tool and session_id in s.known]
+        if not holders:
+            return None
+        if len(holders) > 1:
+            # The sort is stable: of equals, the one that was discovered first.
+            holders.sort(key=lambda s: (-s.store.rank, -(s.known[session_id].updated or 0)))
+        copies = tuple(source.known[session_id] for source in holders)
+        places = [c.ref.store for c in copies[1:]] + [p for c in copies for p in c.also_in]
+        session = copies[0]
+        if all(self._is_left_behind(source, session_id) for source in holders):
+            session = replace(session, labels=(*session.labels, "unmigrated"))
+        return Entry(session=session, copies=copies, also_in=tuple(dict.fromkeys(places)))
+
+    def _is_left_behind(self, source: Source, session_id: str) -> bool:
+        """Whether its tool now reads newer stores, and certainly none of them has it."""
+        newer = source.store.superseded_by
+        if not newer or "unmigrated" in source.known[session_id].labels:
+            return False
+        asked = {s.store.path: s for s in self.sources}
+        return all(
+            path in asked
+            and session_id not in asked[path].known
+            and not asked[path].hides(session_id)
+            for path in newer
+        )
+
+    def trees(self, keys: Iterable[Key]) -> dict[Key, list[Below]]:
+        """For each session all those below it, depth first, the older before the younger."""
+        tops = list(keys)
+        nodes, fresh = set(tops), set(tops)
+        while fresh:
+            found: set[Key] = set()
+            for source in self.sources:
+                ids = [i for tool, i in fresh if tool == source.store.tool]
+                found.update(key_of(session) for session in source.below(ids))
+            fresh = found - nodes
+            nodes |= fresh
+        self.lookup(nodes)
+        children: dict[Key, list[Session]] = {}
+        for node in nodes:
+            entry = self.entry(node)
+            parent = parent_of(entry.session) if entry else None
+            if entry and parent:
+                children.setdefault(parent, []).append(entry.session)
+        for siblings in children.values():
+            siblings.sort(key=lambda s: (s.created or 0, s.ref.id))
+        return {top: list(_walk(top, children)) for top in tops}
+
+
+def _walk(top: Key, children: dict[Key, list[Session]]) -> Iterator[Below]:
+    seen = {top}  # parent links may form a circle
+    stack = [Below(session=s, depth=1) for s in reversed(children.get(top, ()))]
+    while stack:
+        below = stack.pop()
+        key = key_of(below.session)
+        if key in seen:
+            continue
+        seen.add(key)
+        yield below
+        inner = reversed(children.get(key, ()))
+        stack += [Below(session=s, depth=below.depth + 1) for s in inner]
+
+
+def unrecognised(path: Path) -> FinderError:
+    """Why no adapter knows what is at a path that the user named."""
+    hint = "finder formats lists what is recognised"
+    try:
+        if path.is_dir():
+            next(path.iterdir(), None)
+            return NotFoundError(f"{path}: no session store is in this folder", hint=hint)
+        seen = _content(path)
+    except OSError as error:
+        problem = files.problem_of(path, error)
+        return (
+            NotFoundError(f"{path} does not exist")
+            if problem.kind == "gone"
+            else StoreError(problem)
+        )
+    except StoreError as error:
+        gone = error.problem.kind == "gone"
+        return NotFoundError(f"{path} does not exist") if gone else error
+    return NotFoundError(f"{path}: {seen}, in no layout that an adapter knows", hint=hint)
+
+
+def _content(path: Path) -> str:
+    from finder import jsonio, sqlite
+
+    if not files.head(path, 1):
+        raise StoreError(Problem(kind="empty", path=str(path), message="the file is empty"))
+    if sqlite.is_database(path):
+        names = sorted(sqlite.read(path, sqlite.tables))
+        shown = ", ".join(names[:8]) + (", …" if len(names) > 8 else "")
+        message = f"is an SQLite database of no known program; its tables: {shown or 'none'}"
+        raise StoreError(Problem(kind="unknown-schema", path=str(path), message=message))
+    if path.suffix == ".json":
+        return f"a JSON {jsonio.json_type(jsonio.read(path))}"
+    return "a file"

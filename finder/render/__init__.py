@@ -1,0 +1,1 @@
+"""How answers look: as JSON, as a table, as a transcript."""

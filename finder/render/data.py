@@ -1,0 +1,174 @@
+"""The JSON form of answers. README documents it; a test pins it.
+
+Times are ISO 8601 in UTC with milliseconds. A session has all of its keys always, null where
+the store does not say; an event has only those that say something, besides `seq`, `type` and
+`labels`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import fields, is_dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import Any
+
+from finder.adapter import Adapter, Store
+from finder.errors import FinderError
+from finder.find import Answer, Row
+from finder.get import Numbered
+from finder.library import Below, Entry
+from finder.model import Json, JsonObject, Problem, Ref
+
+SCHEMA = "session-finder/1"
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_TIMES = frozenset({"at", "started", "finished"})
+
+
+def iso(time: int | None) -> str | None:
+    """Milliseconds UTC as ``2026-09-21T14:03:05.123Z``; None for a time beyond the calendar."""
+    if time is None:
+        return None
+    try:
+        moment = _EPOCH + timedelta(milliseconds=time)
+    except OverflowError:
+        return None
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def session(entry: Entry) -> JsonObject:
+    """A session's own keys."""
+    header = entry.session
+    return {
+        "tool": header.ref.tool,
+        "store": header.ref.store,
+        "id": header.ref.id,
+        "ref": str(header.ref),
+        "title": header.title,
+        "directory": header.directory,
+        "created": iso(header.created),
+        "updated": iso(header.updated),
+        "parent_id": header.parent.id if header.parent else None,
+        "agent": header.agent,
+        "model": header.model,
+        "messages": header.messages,
+        "archived": iso(header.archived),
+        "labels": list(header.labels),
+        "also_in": list(entry.also_in),
+    }
+
+
+def row(found: Row) -> JsonObject:
+    """A session as a result."""
+    value = session(found.entry)
+    value["subagent_count"] = len(found.subagents)
+    value["score"] = found.score
+    value["matched"] = [
+        {"word": match.word, "field": match.field, "tier": match.tier} for match in found.matched
+    ]
+    if found.matched_subagents:
+        value["matched_subagents"] = [below(item) for item in found.matched_subagents]
+    return value
+
+
+def below(item: Below) -> JsonObject:
+    """A subagent."""
+    header = item.session
+    return {
+        "id": header.ref.id,
+        "ref": str(header.ref),
+        "store": header.ref.store,
+        "parent_id": header.parent.id if header.parent else None,
+        "depth": item.depth,
+        "agent": header.agent,
+        "title": header.title,
+        "directory": header.directory,
+        "created": iso(header.created),
+        "updated": iso(header.updated),
+        "messages": header.messages,
+        "labels": list(header.labels),
+    }
+
+
+def answer(found: Answer) -> JsonObject:
+    """What ``find`` says."""
+    return {
+        "schema": SCHEMA,
+        "sessions": [row(item) for item in found.rows],
+        "problems": [problem(item) for item in found.problems],
+        "searched": [
+            {**store(item.store), "sessions": item.sessions, "failed": item.failed}
+            for item in found.searched
+        ],
+    }
+
+
+def store(item: Store) -> JsonObject:
+    """A store's address."""
+    return {
+        "tool": item.tool,
+        "adapter": item.adapter,
+        "store": str(item.path),
+        "kind": item.kind,
+    }
+
+
+def problem(item: Problem) -> JsonObject:
+    """Something that could not be read."""
+    value = {"kind": item.kind, "path": item.path, "message": item.message}
+    return value if item.record is None else {**value, "record": item.record}
+
+
+def error(raised: FinderError) -> JsonObject:
+    """An error, as the whole answer."""
+    return {
+        "error": {
+            "kind": raised.kind,
+            "message": raised.message,
+            "hint": raised.hint,
+            "candidates": list(raised.candidates),
+        }
+    }
+
+
+def format_(adapter: Adapter) -> JsonObject:
+    """What an adapter reads and what its format can hold."""
+    can = {item.name: getattr(adapter.can, item.name) for item in fields(adapter.can)}
+    return {"adapter": adapter.name, "tool": adapter.tool, "title": adapter.title, "can": can}
+
+
+def event(item: Numbered, *, raw: bool = False) -> JsonObject:
+    """One event; with `raw` also the native record that it is the first from."""
+    happened = item.event
+    value: JsonObject = {"seq": item.seq, "type": happened.type}
+    for name in _names(type(happened)):
+        inner = getattr(happened, name)
+        if inner is not None:
+            value[name] = iso(inner) if name in _TIMES else _plain(inner)
+    value["labels"] = list(happened.labels)
+    if raw and happened.raw is not None:
+        value["raw"] = happened.raw
+    return value
+
+
+@cache
+def _names(kind: type[Any]) -> tuple[str, ...]:
+    return tuple(f.name for f in fields(kind) if f.name not in {"type", "labels", "raw"})
+
+
+def _plain(value: Any) -> Json:
+    if isinstance(value, Ref):
+        return {"tool": value.tool, "store": value.store, "id": value.id, "ref": str(value)}
+    if is_dataclass(value):
+        named = {f.name: getattr(value, f.name) for f in fields(value)}
+        return {name: inner for name, inner in named.items() if inner is not None}
+    return value
+
+
+def event_problem(item: Numbered, ref: Ref) -> JsonObject | None:
+    """The problem that an unreadable record in a story is."""
+    said = getattr(item.event, "problem", None)
+    if not said:
+        return None
+    record = item.event.record
+    return problem(Problem(kind="corrupt", path=ref.store, message=said, record=record))

@@ -1,0 +1,137 @@
+"""Answers as tables of text, for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from finder.find import Row
+from finder.model import Session
+from finder.render.text import cut, cut_start, home_short, line, padded, width
+
+_GAP = "  "
+_UNITS = (
+    ("y", 365 * 86_400),
+    ("mo", 30 * 86_400),
+    ("w", 7 * 86_400),
+    ("d", 86_400),
+    ("h", 3_600),
+    ("m", 60),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """One column. Where the room is short, those with a `least` width give way.
+
+    Attributes:
+        keep_end: what is cut off is the beginning, as of a path.
+        share: of the room that is left, how much it takes in proportion to the others.
+    """
+
+    title: str
+    least: int | None = None
+    keep_end: bool = False
+    right: bool = False
+    share: int = 1
+
+
+def age(time: int | None, now: int) -> str:
+    """How long ago, in one unit: ``3h``, ``2d``. Times are milliseconds UTC."""
+    if time is None:
+        return "?"
+    seconds = (now - time) // 1000
+    for unit, size in _UNITS:
+        if seconds >= size:
+            return f"{seconds // size}{unit}"
+    return "now"
+
+
+def marks(session: Session) -> str:
+    """A session's labels, as words after its title."""
+    return "".join(f" [{label}]" for label in session.labels if label != "inferred")
+
+
+def session_table(rows: Sequence[Row], *, now: int, home: str, room: int | None) -> Iterator[str]:
+    """The results of a search; `room` is the terminal's width, None: as wide as needed."""
+    with_subagents = any(row.subagents for row in rows)
+    columns = [
+        Column(title="TOOL"),
+        Column(title="TITLE", least=16, share=3),
+        Column(title="AGE", right=True),
+        Column(title="DIRECTORY", least=8, keep_end=True, share=2),
+        Column(title="ID"),
+    ]
+    if with_subagents:
+        columns.insert(2, Column(title="SUB", right=True))
+    lines = [_cells(row, now, home, with_subagents) for row in rows]
+    return table(columns, lines, room=room)
+
+
+def _cells(row: Row, now: int, home: str, with_subagents: bool) -> list[str]:
+    session = row.session
+    title = (session.title or "(no title)") + marks(session)
+    if session.parent is not None:
+        title = f"↳ {title}"
+    cells = [
+        session.ref.tool,
+        title,
+        age(session.updated, now),
+        home_short(session.directory or "", home),
+        session.ref.id,
+    ]
+    if with_subagents:
+        cells.insert(2, _subagents(row))
+    return cells
+
+
+def _subagents(row: Row) -> str:
+    if not row.subagents:
+        return ""
+    matched = f"{len(row.matched_subagents)}/" if row.matched_subagents else ""
+    return f"{matched}{len(row.subagents)}"
+
+
+def table(
+    columns: Sequence[Column], lines: Sequence[Sequence[str]], *, room: int | None
+) -> Iterator[str]:
+    """Aligned columns below a heading. Cells are foreign text and are made harmless here."""
+    cells = [[line(cell) for cell in cells] for cells in lines]
+    widths = [
+        max([width(column.title), *(width(row[index]) for row in cells)])
+        for index, column in enumerate(columns)
+    ]
+    if room is not None:
+        widths = _fitted(columns, widths, room)
+    for row in [[column.title for column in columns], *cells]:
+        shown = [
+            _aligned(text, columns[index], widths[index])
+            for index, text in enumerate(row)
+            if widths[index]
+        ]
+        yield _GAP.join(shown).rstrip()
+
+
+def _fitted(columns: Sequence[Column], widths: list[int], room: int) -> list[int]:
+    """Narrow the columns that may be narrowed; in the utmost need leave them out."""
+    widths = list(widths)
+    excess = sum(widths) + len(_GAP) * (len(widths) - 1) - room
+    flexible = [i for i, column in enumerate(columns) if column.least is not None]
+    # First those that are wider than their share of what all flexible ones have together.
+    while excess > 0:
+        wider = [i for i in flexible if widths[i] > (columns[i].least or 0)]
+        if not wider:
+            break
+        widest = max(wider, key=lambda i: widths[i] / columns[i].share)
+        widths[widest] -= 1
+        excess -= 1
+    for index in reversed(flexible):
+        if excess > 0 and index != flexible[0]:
+            excess -= widths[index] + len(_GAP)
+            widths[index] = 0
+    return widths
+
+
+def _aligned(text: str, column: Column, columns: int) -> str:
+    shown = cut_start(text, columns) if column.keep_end else cut(text, columns)
+    return " " * (columns - width(shown)) + shown if column.right else padded(shown, columns)

@@ -1,0 +1,96 @@
+"""Making foreign text harmless on a terminal, and measuring it.
+
+Titles, paths and transcripts were written by anybody: a model, a web page, a file name. Escape
+sequences in them could move the cursor, rename the window or hide a line; bidirectional
+overrides and zero-width characters could make one text look like another. All human output,
+error messages included, goes through `line` or `block`, which show such characters as marks.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import cache
+
+# Control characters but line feed and tab; characters that turn the direction of writing, break
+# lines, take no room, or are half a character.
+_UNSAFE = (
+    "\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f"
+    "\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e01ef\ud800-\udfff"
+)
+# The joiners spell words in Persian and the scripts of India, and join emoji. They are left
+# alone there; between ASCII letters they only deceive.
+_JOINED = "(?<=[^\x00-\x7f])[\u200c\u200d](?=[^\x00-\x7f])"
+_ELLIPSIS = "…"
+
+
+@cache
+def _unsafe() -> re.Pattern[str]:
+    return re.compile(f"({_JOINED})|[{_UNSAFE}]")
+
+
+def block(text: str) -> str:
+    """Text of several lines: line feeds and tabs are kept, the rest is made visible."""
+    return _unsafe().sub(_mark, text.replace("\r\n", "\n"))
+
+
+def line(text: str) -> str:
+    """Text on one line: runs of white space become one space, the rest is made visible."""
+    return _unsafe().sub(_mark, " ".join(text.split()))
+
+
+def _mark(found: re.Match[str]) -> str:
+    if found[1]:
+        return found[1]
+    code = ord(found[0])
+    if code < 0x20:
+        return chr(0x2400 + code)  # the picture of the control character
+    if code == 0x7F:
+        return "␡"
+    if 0xD800 <= code <= 0xDFFF:
+        return "\ufffd"
+    return f"<U+{code:04X}>"
+
+
+def width(text: str) -> int:
+    """How many columns of a terminal a text takes: East Asian wide ones count two."""
+    return len(text) if text.isascii() else sum(map(_columns, text))
+
+
+@cache
+def _columns(character: str) -> int:
+    if unicodedata.category(character) in {"Mn", "Me", "Cf"}:
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+
+
+def cut(text: str, columns: int) -> str:
+    """The text, its end replaced by an ellipsis where it takes more than so many columns."""
+    if width(text) <= columns:
+        return text
+    kept, used = [], 1
+    for character in text:
+        used += _columns(character)
+        if used > columns:
+            break
+        kept.append(character)
+    return "".join(kept).rstrip() + _ELLIPSIS if columns > 0 else ""
+
+
+def cut_start(text: str, columns: int) -> str:
+    """Like `cut`, but keeps the end: of a path that is the part that tells most."""
+    if width(text) <= columns:
+        return text
+    return cut(text[::-1], columns)[::-1] if columns > 0 else ""
+
+
+def padded(text: str, columns: int) -> str:
+    """The text, filled with spaces to so many columns."""
+    return text + " " * (columns - width(text))
+
+
+def home_short(path: str, home: str) -> str:
+    """A path with the home folder written as ``~``."""
+    if home not in {"", "/"} and (path == home or path.startswith((home + "/", home + "\\"))):
+        return "~" + path[len(home) :]
+    return path
