@@ -18,6 +18,7 @@ from typing import ClassVar
 
 from finder.model import Event, Problem, Ref, Session
 from finder.places import Places
+from finder.writing import Draft, Plan, Report
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +104,8 @@ class Adapter(ABC):
     tool: ClassVar[str]
     title: ClassVar[str]
     can: ClassVar[Can]
+    # What ``convert --to`` calls this format; None if it is only read.
+    target: ClassVar[str | None] = None
 
     @abstractmethod
     def discover(self, places: Places) -> Iterator[Store | Problem]:
@@ -171,4 +174,28 @@ class Adapter(ABC):
 
     def resume(self, session: Session) -> Resume | None:
         """How the tool itself continues the session, or None if it cannot."""
+        return None
+
+    def target_id(self, session: Session, salt: str = "") -> str:
+        """The id that a session gets when it is written in this format.
+
+        The same session always gives the same id, so that writing it again finds it. A session of
+        this very tool keeps its own, unless `salt` asks for a copy's.
+        """
+        raise NotImplementedError(f"{self.name} does not write")
+
+    def encode(
+        self, session: Session, events: Sequence[Event], plan: Plan, report: Report
+    ) -> Draft:
+        """The session in this format, in memory. Pure: it reads and writes nothing.
+
+        Records of this very format are written back as they are (`raw`), with an empty report.
+        """
+        raise NotImplementedError(f"{self.name} does not write")
+
+    def root(self, places: Places) -> Path | None:
+        """The folder below which a draft's files make a session that the tool itself lists.
+
+        None where installing is not a matter of placing files (see `install`), or not possible.
+        """
         return None

@@ -84,6 +84,8 @@ class Session:
             that is told.
         stamp: changes whenever the stored session changes; for caches.
         raw: the store's own record of the session.
+        origin: the tool whose records `raw` are, where that is not the tool of `ref`: a session
+            that finder itself wrote down.
     """
 
     ref: Ref
@@ -100,6 +102,7 @@ class Session:
     also_in: tuple[str, ...] = ()
     stamp: str | None = None
     raw: Json = None
+    origin: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,170 @@
+"""What writing a session to another format means: plans, drafts, and accounts of loss.
+
+An adapter's `encode` is pure: events in, a `Draft` in memory out, and a `Report` that says what
+the format has no place for. The shared code (`finder.convert`) stages the draft in a private
+folder, reads it back through the adapter, compares, and only then puts it in place. So what the
+user is told was measured; the report only gives the reasons, and a difference without a reason
+is a bug.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from finder.model import Event, Message, Ref
+
+LossKind = Literal[
+    "dropped",  # gone
+    "lowered",  # the content is kept, its meaning is not: a label, a type of event
+    "changed",  # a value is another one
+    "invented",  # the target demands something that the source does not have
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loss:
+    """One way in which the written session differs from its source.
+
+    Attributes:
+        type: the type of event, as in `finder.model`, or ``session`` for the header.
+        field: the event's field; ``labels.synthetic`` for one label; None for the whole event.
+        count: in how many events.
+        first: the record id of the first of them.
+        note: why.
+    """
+
+    kind: LossKind
+    type: str
+    field: str | None
+    count: int
+    first: str | None
+    note: str
+
+
+@dataclass(slots=True)
+class Report:
+    """An encoder's reasons for the differences that its draft will show.
+
+    `rule` speaks of all events of a type; the others of one event. Content (whole events, text,
+    inputs, outputs) is reported event by event, so that a rule cannot hide a mistake; rules
+    are for what the format has no place for at all, such as times.
+    """
+
+    rules: dict[tuple[LossKind, str, str | None], str] = field(default_factory=dict)
+    single: dict[tuple[LossKind, int, str | None], str] = field(default_factory=dict)
+
+    def rule(self, kind: LossKind, type_: str, name: str | None, note: str) -> None:
+        """Any event of this type may differ so. `type_` ``*`` stands for every type."""
+        self.rules[kind, type_, name] = note
+
+    def dropped(self, event: Event, name: str | None = None, *, note: str) -> None:
+        """This event, or one field of it, is not in the draft."""
+        self.single["dropped", id(event), name] = note
+
+    def lowered(self, event: Event, name: str | None = None, *, note: str) -> None:
+        """This event is in the draft as less than it was: another type, a label less."""
+        self.single["lowered", id(event), name] = note
+
+    def changed(self, event: Event, name: str, *, note: str) -> None:
+        """This field of the event has another value in the draft."""
+        self.single["changed", id(event), name] = note
+
+    def reason(
+        self, kind: LossKind, event: Event | None, type_: str, name: str | None
+    ) -> str | None:
+        """Why something differs, or None if nobody said that it would."""
+        if event is not None:
+            for key in ((kind, id(event), name), (kind, id(event), None)):
+                if key in self.single:
+                    return self.single[key]
+        for rule in ((kind, type_, name), (kind, "*", name)):
+            if rule in self.rules:
+                return self.rules[rule]
+        return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What is decided before a session is encoded.
+
+    Attributes:
+        id: the session's id in the target.
+        ids: ids in the target of all sessions that are written together, by their source.
+        parent: the source of the session that this one is a subagent of, if it is written too.
+        directory: a working directory that takes the place of the session's own.
+        now: milliseconds UTC; the same for all sessions written together.
+    """
+
+    id: str
+    ids: Mapping[Ref, str]
+    parent: Ref | None = None
+    directory: str | None = None
+    now: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class File:
+    """One file of a draft: where it goes below the target's root, and its permissions."""
+
+    path: str
+    data: bytes
+    mode: int = 0o644
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """One session in the target's own form, in memory.
+
+    Attributes:
+        id: its id in the target.
+        files: in the order in which they are to appear; the one that makes the session visible
+            to its tool comes last.
+        store: the path, below the root, of the store that reads it back ("." is the root).
+    """
+
+    id: str
+    files: tuple[File, ...]
+    store: str
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A message with the events of its content. `message` is None for what stands outside."""
+
+    message: Message | None
+    content: tuple[Event, ...]
+
+
+def turns(events: Sequence[Event]) -> Iterator[Turn]:
+    """The stream as a list of messages, for formats that nest content in them."""
+    opened: Message | None = None
+    content: list[Event] = []
+    for event in events:
+        belongs = opened is not None and event.message == opened.record
+        if not isinstance(event, Message) and (belongs or opened is None):
+            content.append(event)
+            continue
+        if opened is not None or content:
+            yield Turn(opened, tuple(content))
+        opened = event if isinstance(event, Message) else None
+        content = [] if isinstance(event, Message) else [event]
+    if opened is not None or content:
+        yield Turn(opened, tuple(content))
+
+
+def derived_id(ref: Ref, length: int, alphabet: str, salt: str = "") -> str:
+    """An id made from the address of a session: the same session always gives the same id.
+
+    The store's path is no part of it, so a copied store gives the same ids too.
+    """
+    import hashlib
+
+    digest = hashlib.sha256(f"{ref.tool}\0{ref.id}\0{salt}".encode("utf-8", "surrogatepass"))
+    value = int.from_bytes(digest.digest(), "big")
+    letters = []
+    for _ in range(length):
+        value, index = divmod(value, len(alphabet))
+        letters.append(alphabet[index])
+    return "".join(letters)
