@@ -14,11 +14,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from finder.model import Event, Problem, Ref, Session
 from finder.places import Places
-from finder.writing import Draft, Plan, Report
+
+if TYPE_CHECKING:  # searching writes nothing, so it does not pay for this
+    from finder.writing import Draft, Plan, Report
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
