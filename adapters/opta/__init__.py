@@ -1,0 +1,89 @@
+"""Opta's session stores.
+
+Seen: stores of 0.2 (commit b067f9df), 0.5.0-alpha.1 (7a90bcbc); read in the program's code of these
+and the versions between. No file names its version. C is the config folder: $XDG_CONFIG_HOME/opta,
+else ~/.config/opta, on Windows %APPDATA%\\opta; before 2026-03-01 always ~/.config/opta.
+
+    C/sessions/<id>.json                   chat: {id, created, updated, model, cwd, title, tags?,
+                                           messages, toolCallCount, compacted}
+    C/sessions/index.json                  a cache for the tool's own list; not read
+    C/sessions/<id>/events.jsonl           the desktop's log of a daemon session, with tokens
+    C/daemon/sessions/<id>/snapshot.json   daemon: {sessionId, model, title?, createdAt, updatedAt,
+                                           messages, toolCallCount, seq}
+    C/daemon/sessions/<id>/events.jsonl    its log, without tokens
+    C/sessions/<id>/session.json           as the manual has it, and no program: {sessionId, title,
+          and metadata.json                createdAt, updatedAt, events}
+    <cwd>/.opta/recovery/<id>.json         a turn that crashed: {sessionId, savedAt, toolCallCount,
+                                           messageCount, messages}
+    anywhere                               `opta sessions export` prints the chat form; `/share`
+                                           writes {id, model, title, created, messages,
+                                           toolCallCount} as opta-session-<id8>-<ms>.json
+
+One id in several of these places is one session (`copies`). Messages have neither ids nor times
+(`records`); texts that the tool put in are known by their words alone (`injected`); the logs have
+times, tokens, full tool output and failed turns, but no word of the user (`log`, `story`).
+
+Folders named `sessions`, of one session, or `.opta/recovery`, and single files, are stores too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import ClassVar
+
+from finder.adapter import Adapter, Can, Resume, Store, Want
+from finder.model import Event, Problem, Ref, Session
+from finder.places import Places
+
+
+class Opta(Adapter):
+    """Reads everything that Opta keeps of a session, as one session."""
+
+    name: ClassVar[str] = "opta"
+    tool: ClassVar[str] = "opta"
+    title: ClassVar[str] = "Opta: chat, daemon and desktop sessions, recovery files, exports"
+    # `times` and `usage` are the daemon's log alone: the session files hold neither.
+    can: ClassVar[Can] = Can(attachments=True, resume=True)
+
+    def homes(self, places: Places) -> Sequence[Path]:
+        """The config folders that some version of Opta would use, the newest rule first."""
+        from adapters.opta import homes
+
+        return homes.config_folders(places)
+
+    def discover(self, places: Places) -> Iterator[Store | Problem]:
+        """The config folders with sessions in them."""
+        from adapters.opta import homes
+
+        return homes.discover(places)
+
+    def detect(self, path: Path) -> Store | None:
+        """A config folder, a folder of sessions or of one session, or a session's file."""
+        from adapters.opta import homes
+
+        return homes.detect(path)
+
+    def sessions(self, store: Store, want: Want | None = None) -> Iterator[Session | Problem]:
+        """The headers; each session file is read once, logs only where there is nothing else."""
+        from adapters.opta import sessions
+
+        return sessions.headers(store.path, want)
+
+    def events(self, ref: Ref) -> Iterator[Event]:
+        """The richest copy's messages, and the log's entries where they belong among them."""
+        from adapters.opta import sessions
+
+        return sessions.story(Path(ref.store), ref.id)
+
+    def generation(self, store: Store) -> str | None:
+        """The layouts that are there."""
+        from adapters.opta import copies
+
+        return ", ".join(copies.layouts(store.path)) or None
+
+    def resume(self, session: Session) -> Resume | None:
+        """Only what stands whole in ``sessions/<id>.json`` can be continued by the tool."""
+        from adapters.opta import sessions
+
+        return sessions.resume(session)

@@ -1,0 +1,20 @@
+"""Opta's times: ISO 8601 text with a zone, always UTC and in milliseconds where Opta wrote it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from finder.model import Json
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def milliseconds(value: Json) -> int | None:
+    """Milliseconds since 1970 in UTC; None for what is no time, or one without a zone."""
+    if not isinstance(value, str):
+        return None
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError:
+        return None
+    return (moment - _EPOCH) // timedelta(milliseconds=1) if moment.tzinfo else None
