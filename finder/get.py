@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from finder.adapter import Want
-from finder.errors import AmbiguousError, FinderError, NotFoundError, StoreError
+from finder.errors import AmbiguousError, NotFoundError, StoreError
 from finder.library import Below, Entry, Key, Library, key_of, parent_of
 from finder.model import Event, Message, Ref, Role, Session
 from finder.registry import Registry
@@ -207,8 +207,3 @@ def _live(items: list[Numbered]) -> list[Numbered]:
     if kept is not None:
         start = next((i.seq for i in items[:start] if i.event.record == kept), start)
     return items[start:]
-
-
-def missing(library: Library) -> FinderError | None:
-    """The error to end with where some, or all, of what was asked for could not be read."""
-    return StoreError(library.problems[0]) if library.silent and library.problems else None

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from finder import files
 from finder.adapter import Adapter, Store, Want
-from finder.errors import FinderError, NotFoundError, StoreError
+from finder.errors import ExitCode, FinderError, NotFoundError, StoreError
 from finder.model import Problem, Session
 from finder.places import Places
 from finder.registry import Registry
@@ -260,6 +260,12 @@ class Library:
     def silent(self) -> bool:
         """Whether something failed and no store answered."""
         return self.incomplete and all(source.failed for source in self.sources)
+
+    def status(self) -> ExitCode:
+        """The exit status of a command that showed all it could read."""
+        if self.silent:
+            return ExitCode.UNREADABLE
+        return ExitCode.PARTIAL if self.incomplete else ExitCode.DONE
 
     def keys(self, want: Want | None = None) -> set[Key]:
         """The keys of the sessions that fit in any store, and perhaps more."""

@@ -17,7 +17,7 @@ from finder.errors import FinderError
 from finder.find import Answer, Row
 from finder.get import Numbered
 from finder.library import Below, Entry
-from finder.model import Json, JsonObject, Problem, Ref
+from finder.model import EVENT_TYPES, Json, JsonObject, Problem, Ref
 
 SCHEMA = "session-finder/1"
 
@@ -141,7 +141,7 @@ def event(item: Numbered, *, raw: bool = False) -> JsonObject:
     """One event; with `raw` also the native record that it is the first from."""
     happened = item.event
     value: JsonObject = {"seq": item.seq, "type": happened.type}
-    for name in _names(type(happened)):
+    for name in _names(happened.type):
         inner = getattr(happened, name)
         if inner is not None:
             value[name] = iso(inner) if name in _TIMES else _plain(inner)
@@ -152,8 +152,10 @@ def event(item: Numbered, *, raw: bool = False) -> JsonObject:
 
 
 @cache
-def _names(kind: type[Any]) -> tuple[str, ...]:
-    return tuple(f.name for f in fields(kind) if f.name not in {"type", "labels", "raw"})
+def _names(kind: str) -> tuple[str, ...]:
+    return tuple(
+        f.name for f in fields(EVENT_TYPES[kind]) if f.name not in {"type", "labels", "raw"}
+    )
 
 
 def _plain(value: Any) -> Json:
@@ -165,10 +167,10 @@ def _plain(value: Any) -> Json:
     return value
 
 
-def event_problem(item: Numbered, ref: Ref) -> JsonObject | None:
+def event_problem(item: Numbered, ref: Ref) -> Problem | None:
     """The problem that an unreadable record in a story is."""
     said = getattr(item.event, "problem", None)
     if not said:
         return None
     record = item.event.record
-    return problem(Problem(kind="corrupt", path=ref.store, message=said, record=record))
+    return Problem(kind="corrupt", path=ref.store, message=said, record=record)

@@ -1,0 +1,43 @@
+"""Telling of errors and problems: to people on stderr, to programs as JSON on stdout."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+
+import click
+
+from finder.errors import FinderError
+from finder.model import Problem
+from finder.render.text import block, line
+
+_MOST_PROBLEMS = 20
+
+
+def told(error: FinderError, cause: Exception, *, as_json: bool) -> int:
+    """Say what went wrong and what to do next; returns the exit status."""
+    if os.environ.get("FINDER_DEBUG"):
+        traceback.print_exception(cause, file=sys.stderr)
+    if as_json:
+        from finder.cli.output import write_json
+        from finder.render import data
+
+        write_json(data.error(error))
+    click.echo(f"finder: {block(error.message)}", err=True)
+    for candidate in error.candidates:
+        click.echo(f"  {line(candidate)}", err=True)
+    if error.hint:
+        click.echo(f"  {line(error.hint)}", err=True)
+    return int(error.exit_code)
+
+
+def tell_problems(problems: Sequence[Problem]) -> None:
+    """Name on stderr what could not be read."""
+    for problem in problems[:_MOST_PROBLEMS]:
+        record = f" ({problem.record})" if problem.record else ""
+        click.echo(line(f"finder: {problem.path}{record}: {problem.message}"), err=True)
+    if len(problems) > _MOST_PROBLEMS:
+        rest = len(problems) - _MOST_PROBLEMS
+        click.echo(f"finder: and {rest} more problems; --json lists all of them", err=True)

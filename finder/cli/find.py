@@ -1,0 +1,145 @@
+"""``finder find``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+
+import click
+
+from finder.cli import Examples, options
+from finder.cli.failure import tell_problems
+from finder.cli.output import Query as JsonQuery
+from finder.cli.output import write_json, write_lines, write_text
+from finder.cli.setting import Setting, setting_of
+from finder.errors import StoreError
+from finder.find import Answer, Query, Sort, find
+from finder.library import Library
+from finder.render import data
+from finder.render.table import session_table
+from finder.render.text import line
+
+
+@click.command(
+    cls=Examples,
+    epilog="""
+    finder find login bug --since 2w
+    finder find --cwd . --json --query 'sessions[0].id'
+    """,
+)
+@click.argument("words", nargs=-1, metavar="[QUERY]...")
+@options.tool
+@options.root
+@click.option("--cwd", metavar="DIR", help="Only sessions of this folder and those below it.")
+@click.option("--agent", metavar="NAME", help="Only sessions of this agent.")
+@click.option("--model", metavar="TEXT", help="Only sessions whose model's name has this in it.")
+@click.option("--since", metavar="WHEN", help="Only updated since: 3d, 2w, or an ISO date.")
+@click.option("--until", metavar="WHEN", help="Only updated until then, that day included.")
+@click.option("--no-archived", is_flag=True, help="Leave archived sessions out.")
+@click.option("--subagents", is_flag=True, help="List subagents as rows of their own.")
+@click.option("--limit", "-n", type=click.IntRange(min=0), default=20, show_default=True,
+              metavar="N", help="Show at most N sessions; 0: all.")  # fmt: skip
+@click.option("--sort", type=click.Choice(["relevance", "updated", "created", "title"]),
+              help="Default: relevance with words, else updated.")  # fmt: skip
+@options.output("table", "json", "jsonl", "ids")
+@click.pass_context
+def command(  # noqa: PLR0913  (one parameter for each option)
+    ctx: click.Context,
+    words: tuple[str, ...],
+    tools: tuple[str, ...],
+    roots: tuple[str, ...],
+    cwd: str | None,
+    agent: str | None,
+    model: str | None,
+    since: str | None,
+    until: str | None,
+    no_archived: bool,
+    subagents: bool,
+    limit: int,
+    sort: Sort | None,
+    format_: str | None,
+    as_json: bool,
+    query: str | None,
+) -> int:
+    """List sessions, or those that match all words of QUERY.
+
+    The words are looked for in title, id, directory and agent, in any case. Whole words come
+    before beginnings, those before insides, those before typing errors; then the newest first.
+    Subagents are counted with their parents.
+    """
+    setting = setting_of(ctx)
+    chosen = options.chosen_format(format_, as_json, query, "table")
+    expression = JsonQuery(query)
+    asked = Query(
+        words=tuple(part for word in words for part in word.split()),
+        directories=folder_spellings(setting, cwd),
+        agent=agent,
+        model=model,
+        since=options.moment(since, setting.now, option="--since") if since else None,
+        until=options.moment(until, setting.now, option="--until", end=True) if until else None,
+        archived=not no_archived,
+        subagents=subagents,
+        limit=limit,
+        sort=sort,
+    )
+    library = setting.library(roots, known_tools(setting, tools))
+    answer = find(library, asked)
+    tell_problems(answer.problems)
+    _print(answer, chosen, expression, setting)
+    if chosen in {"table", "ids"} and not answer.rows:
+        for said in nothing_found(answer, library, setting):
+            click.echo(said, err=True)
+    elif chosen == "table" and setting.terminal and answer.more:
+        click.echo(f"The first {len(answer.rows)} are shown; --limit 0 shows all.", err=True)
+    return library.status()
+
+
+def known_tools(setting: Setting, tools: Sequence[str]) -> tuple[str, ...]:
+    """The tools of ``--tool``; one that no adapter reads is a mistake in the call."""
+    if tools:
+        known = sorted({adapter.tool for adapter in setting.registry.adapters()})
+        for name in tools:
+            if name not in known:
+                raise click.BadParameter(f"{name!r} is none of {', '.join(known)}",
+                                         param_hint="--tool")  # fmt: skip
+    return tuple(tools)
+
+
+def folder_spellings(setting: Setting, named: str | None) -> tuple[str, ...]:
+    """A folder as it was named and, where links lead to it, as it really is."""
+    if named is None:
+        return ()
+    path = str(setting.path(named))
+    return tuple(dict.fromkeys((path, os.path.realpath(path))))
+
+
+def _print(answer: Answer, chosen: str, expression: JsonQuery, setting: Setting) -> None:
+    if chosen == "json":
+        document = data.answer(answer)
+        if answer.silent:
+            document.update(data.error(StoreError(answer.problems[0])))
+        write_json(expression.of(document))
+    elif chosen == "jsonl":
+        write_lines((data.row(row) for row in answer.rows), expression)
+    elif chosen == "ids":
+        for row in answer.rows:
+            click.echo(line(row.session.ref.id))
+    elif answer.rows:
+        rows = session_table(answer.rows, now=setting.now, home=setting.home, room=setting.room)
+        write_text(rows, setting, pager=True)
+
+
+def nothing_found(answer: Answer, library: Library, setting: Setting) -> Iterator[str]:
+    """Why an answer is empty: what was searched, or where stores were looked for."""
+    if library.sources:
+        for searched in answer.searched:
+            held = "" if searched.sessions is None else f", {searched.sessions} sessions"
+            failed = ", not readable" if searched.failed else ""
+            yield line(f"Searched {searched.store.tool}: {searched.store.path}{held}{failed}")
+        yield "No session matches." if not answer.silent else "Nothing could be searched."
+        return
+    yield "No session store was found. Looked for:"
+    for adapter in setting.registry.adapters():
+        homes = ", ".join(str(path) for path in adapter.homes(setting.places))
+        yield line(f"  {adapter.title}: {homes or f'below {setting.home}'}")
+    yield "If the sessions are elsewhere, name the folder: finder find --root PATH"

@@ -1,0 +1,237 @@
+"""``finder get``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import click
+
+from finder.cli import Examples, options
+from finder.cli.failure import tell_problems
+from finder.cli.output import Query as JsonQuery
+from finder.cli.output import write_json, write_lines, write_object, write_text
+from finder.cli.setting import Setting, setting_of
+from finder.errors import ExitCode, FinderError, StoreError, UsageError
+from finder.find import Row
+from finder.get import Choice, Numbered, resolve, resolve_path, story, subagents
+from finder.library import Below, Entry, Library
+from finder.model import JsonObject, Problem, Ref
+from finder.render import data
+
+
+@click.command(
+    cls=Examples,
+    epilog="""
+    finder get ses_5f1c
+    finder get opencode:ses_5f1c --json --query 'events[?type==`text`].text'
+    """,
+)
+@click.argument("target", metavar="ID|PATH")
+@options.root
+@click.option("--live", is_flag=True, help="Only what the last compaction left in the context.")
+@click.option("--no-synthetic", is_flag=True, help="Leave out what the tool itself put in.")
+@click.option("--no-subagents", is_flag=True, help="Do not list the subagents.")
+@click.option("--with-subagents", is_flag=True, help="Show the subagents' stories too.")
+@click.option("--raw", is_flag=True, help="With JSON: add the store's own records.")
+@click.option("--pager/--no-pager", default=True, help="Page long output on a terminal.")
+@options.output("transcript", "json", "jsonl", "raw")
+@click.pass_context
+def command(  # noqa: PLR0913  (one parameter for each option)
+    ctx: click.Context,
+    target: str,
+    roots: tuple[str, ...],
+    live: bool,
+    no_synthetic: bool,
+    no_subagents: bool,
+    with_subagents: bool,
+    raw: bool,
+    pager: bool,
+    format_: str | None,
+    as_json: bool,
+    query: str | None,
+) -> int:
+    """Show one session: its header, its subagents, and its story in order.
+
+    ID is an id, the beginning of one, or TOOL:ID. PATH is a file or folder that holds just
+    one session. --format raw prints the store's own records, nothing added or left out.
+    """
+    setting = setting_of(ctx)
+    chosen = options.chosen_format(format_, as_json, query, "transcript")
+    if no_subagents and with_subagents:
+        raise UsageError("--no-subagents and --with-subagents exclude each other")
+    if chosen == "raw" and (live or no_synthetic):
+        raise UsageError("--format raw prints whole records; --live and --no-synthetic choose")
+    expression = JsonQuery(query)
+    library, entry = located(setting, target, roots)
+    reading = Reading(
+        setting=setting,
+        library=library,
+        entry=entry,
+        below=[] if no_subagents else subagents(library, entry),
+        choice=Choice(live=live, synthetic=not no_synthetic),
+        stories=with_subagents,
+        raw=raw,
+        problems=list(library.problems),
+    )
+    printers = {"json": _print_json, "jsonl": _print_lines, "raw": _print_raw}
+    if chosen == "transcript":
+        _print_transcript(reading, pager)
+    else:
+        printers[chosen](reading, expression)
+    tell_problems(reading.problems)
+    return ExitCode.PARTIAL if library.incomplete or reading.failed else ExitCode.DONE
+
+
+def located(setting: Setting, target: str, roots: Sequence[str]) -> tuple[Library, Entry]:
+    """The session that an argument names, by id or by path."""
+    looks_like_path = target.startswith((".", "~")) or "/" in target or os.sep in target
+    if looks_like_path and not roots:
+        library = setting.library([target])
+        return library, resolve_path(library, setting.path(target))
+    library = setting.library(roots)
+    try:
+        return library, resolve(library, target)
+    except FinderError as error:
+        if error.exit_code != ExitCode.NOT_FOUND or not setting.path(target).exists():
+            raise
+    library = setting.library([target])
+    return library, resolve_path(library, setting.path(target))
+
+
+@dataclass(slots=True, kw_only=True)
+class Reading:
+    """One call of ``get``: what is shown, and what turns out to be unreadable on the way."""
+
+    setting: Setting
+    library: Library
+    entry: Entry
+    below: list[Below]
+    choice: Choice
+    stories: bool
+    raw: bool
+    problems: list[Problem]
+    failed: bool = False
+
+    def header(self) -> JsonObject:
+        """The session as JSON."""
+        value = data.row(Row(entry=self.entry, subagents=tuple(self.below)))
+        if self.raw:
+            value["raw"] = self.entry.session.raw
+        return value
+
+    def events(self, ref: Ref) -> Iterator[Numbered]:
+        """A story. A store that fails in the middle of it is a problem, not the end of all."""
+        begun = False
+        try:
+            for item in story(self.setting.registry, self.library, ref, self.choice):
+                begun = True
+                problem = data.event_problem(item, ref)
+                if problem is not None:
+                    self.problems.append(problem)
+                yield item
+        except StoreError as error:
+            if not begun and ref == self.entry.session.ref:
+                raise
+            self.failed = True
+            self.problems.append(error.problem)
+
+    def objects(self, ref: Ref) -> Iterator[JsonObject]:
+        """A story's events as JSON."""
+        return (data.event(item, raw=self.raw) for item in self.events(ref))
+
+    def records(self, ref: Ref) -> list[object]:
+        """A story's native records."""
+        return [i.event.raw for i in self.events(ref) if i.event.raw is not None]
+
+    def told(self) -> list[JsonObject]:
+        """The problems as JSON."""
+        return [data.problem(problem) for problem in dict.fromkeys(self.problems)]
+
+
+def _print_json(reading: Reading, expression: JsonQuery) -> None:
+    events = reading.objects(reading.entry.session.ref)
+    first = next(events, None)  # what cannot be read at all fails before anything is printed
+    whole = ([] if first is None else [first], events)
+    head = {
+        "schema": data.SCHEMA,
+        "session": reading.header(),
+        "subagents": [_subagent(reading, item) for item in reading.below],
+    }
+    chained = (event for part in whole for event in part)
+    if not expression and not reading.setting.terminal:
+        write_object(head, "events", chained, lambda: {"problems": reading.told()})
+        return
+    document = {**head, "events": list(chained)}
+    write_json(expression.of({**document, "problems": reading.told()}))
+
+
+def _subagent(reading: Reading, item: Below) -> JsonObject:
+    value = data.below(item)
+    if reading.stories:
+        value["events"] = list(reading.objects(item.session.ref))
+    return value
+
+
+def _print_lines(reading: Reading, expression: JsonQuery) -> None:
+    write_lines(_lines(reading), expression)
+
+
+def _lines(reading: Reading) -> Iterator[JsonObject]:
+    subagents = [data.below(item) for item in reading.below]
+    yield {
+        "type": "session",
+        "schema": data.SCHEMA,
+        **reading.header(),
+        "subagents": subagents,
+    }
+    yield from reading.objects(reading.entry.session.ref)
+    if reading.stories:
+        for item, value in zip(reading.below, subagents, strict=True):
+            yield {"type": "session", **value}
+            yield from reading.objects(item.session.ref)
+    for problem in reading.told():
+        yield {"type": "problem", **problem}
+
+
+def _print_raw(reading: Reading, expression: JsonQuery) -> None:
+    session = reading.entry.session
+    records = reading.records(session.ref)
+    document = {"schema": data.SCHEMA, "session": session.raw, "records": records}
+    if reading.stories:
+        document["subagents"] = [
+            {"session": item.session.raw, "records": reading.records(item.session.ref)}
+            for item in reading.below
+        ]
+    write_json(expression.of(document))
+
+
+def _print_transcript(reading: Reading, pager: bool) -> None:
+    write_text(_transcript(reading), reading.setting, pager=pager)
+
+
+def _transcript(reading: Reading) -> Iterator[str]:
+    from finder.render import transcript as render
+
+    setting = reading.setting
+    paint = render.coloured if setting.colour else render.plain
+    # The story is begun first: what cannot be read at all fails before anything is printed.
+    story = render.transcript(
+        reading.events(reading.entry.session.ref), room=setting.room, paint=paint
+    )
+    first = next(story, None)
+    yield from render.heading(reading.entry, reading.below, home=setting.home, paint=paint)
+    if first is not None:
+        yield first
+    yield from story
+    if reading.stories:
+        for item in reading.below:
+            entry = reading.library.entry((item.session.ref.tool, item.session.ref.id))
+            if entry is None:
+                continue
+            yield ""
+            yield paint("═" * (setting.room or 80), "dim")
+            yield from render.heading(entry, (), home=setting.home, paint=paint)
+            events = reading.events(item.session.ref)
+            yield from render.transcript(events, room=setting.room, paint=paint)

@@ -1,0 +1,122 @@
+"""Putting answers on stdout: JSON, whole or streamed, and text, through a pager if long."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from finder import jsonio
+from finder.errors import UsageError
+from finder.model import Json, JsonObject
+
+if TYPE_CHECKING:
+    from finder.cli.setting import Setting
+
+
+class Query:
+    """A JMESPath expression over what is printed; None leaves that as it is."""
+
+    def __init__(self, expression: str | None) -> None:
+        """
+        Raises:
+            UsageError: it is not JMESPath; the message has the position.
+        """
+        self.expression = expression
+        self._compiled: Any = None
+        if expression is None:
+            return
+        import jmespath
+        from jmespath.exceptions import EmptyExpressionError, LexerError, ParseError
+
+        try:
+            self._compiled = jmespath.compile(expression)
+        except EmptyExpressionError:
+            raise UsageError("--query is empty, at column 1") from None
+        except (LexerError, ParseError) as error:
+            where = error.lex_position if error.lex_position is not None else len(expression)
+            raise self._broken(where, _reason(error)) from None
+
+    def __bool__(self) -> bool:
+        return self.expression is not None
+
+    def of(self, document: Json) -> Json:
+        """What the expression finds.
+
+        Raises:
+            UsageError: a function in it is unknown, or is given what it does not take.
+        """
+        if self._compiled is None:
+            return document
+        from jmespath.exceptions import JMESPathError, UnknownFunctionError
+
+        try:
+            return self._compiled.search(document)
+        except UnknownFunctionError as error:
+            name = re.search(r"(\w+)\(\)", str(error))
+            where = (self.expression or "").find(name[1]) if name else 0
+            raise self._broken(max(where, 0), str(error)) from None
+        except JMESPathError as error:
+            raise UsageError(f"--query {self.expression!r}: {error}") from None
+
+    def _broken(self, position: int, reason: str) -> UsageError:
+        message = f"--query is broken at column {position + 1}: {reason}"
+        return UsageError(f"{message}\n  {self.expression}\n  {' ' * position}^")
+
+
+def _reason(error: Any) -> str:
+    value = getattr(error, "token_value", None)
+    return f"unexpected {value!r}" if value else "it ends too early or has an unknown character"
+
+
+def write_json(value: Json) -> None:
+    """One JSON value and a line break; indented where a person looks at it."""
+    write_bytes(jsonio.dumps(value, indent=sys.stdout.isatty()) + b"\n")
+
+
+def write_lines(values: Iterable[Json], query: Query) -> None:
+    """One JSON value a line."""
+    for value in values:
+        write_bytes(jsonio.dumps(query.of(value)) + b"\n")
+
+
+def write_bytes(data: bytes) -> None:
+    """Bytes as they are: JSON is UTF-8, whatever the terminal's language is."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(data)
+
+
+def write_object(
+    head: JsonObject, name: str, items: Iterable[Json], tail: Callable[[], JsonObject]
+) -> None:
+    """One JSON object with a long list in it, which never stands in memory whole.
+
+    `tail` is asked for after the last item, so that what is learned on the way can be put there.
+    """
+    write_bytes(jsonio.dumps(head)[:-1] + b"," + jsonio.dumps(name) + b":[")
+    for number, item in enumerate(items):
+        write_bytes((b"," if number else b"") + jsonio.dumps(item))
+    write_bytes(b"]," + jsonio.dumps(tail())[1:] + b"\n")
+
+
+def write_text(lines: Iterable[str], setting: Setting, *, pager: bool = False) -> None:
+    """Lines of text; with `pager`, through it where they are more than the screen holds."""
+    if not (pager and setting.terminal):
+        for one in lines:
+            click.echo(one)
+        return
+    rest = iter(lines)
+    first = [one for one, _ in zip(rest, range(setting.lines - 1), strict=False)]
+    if len(first) < setting.lines - 1:
+        for one in first:
+            click.echo(one)
+        return
+    click.echo_via_pager(f"{one}\n" for one in _joined(first, rest))
+
+
+def _joined(first: list[str], rest: Iterator[str]) -> Iterator[str]:
+    yield from first
+    yield from rest

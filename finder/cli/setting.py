@@ -1,0 +1,84 @@
+"""What a command works in: the places, the adapters, the time and the terminal."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from finder.library import Library
+from finder.places import Places
+from finder.registry import Registry
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """All that a command takes from outside of its call. Tests give their own.
+
+    Attributes:
+        now: milliseconds UTC.
+        terminal: the answer goes to a person's screen, of so many columns and lines.
+    """
+
+    places: Places
+    registry: Registry
+    now: int
+    terminal: bool = False
+    columns: int = 80
+    lines: int = 24
+
+    @classmethod
+    def here(cls) -> Setting:
+        """The real one."""
+        size = shutil.get_terminal_size()
+        return cls(
+            places=Places.here(),
+            registry=Registry.installed(),
+            now=int(time.time() * 1000),
+            terminal=sys.stdout.isatty(),
+            columns=size.columns,
+            lines=size.lines,
+        )
+
+    @property
+    def room(self) -> int | None:
+        """How wide a line may be; in a pipe as wide as it likes."""
+        return self.columns if self.terminal else None
+
+    @property
+    def colour(self) -> bool:
+        """Whether styles may be used."""
+        env = self.places.env
+        return self.terminal and not env.get("NO_COLOR") and env.get("TERM") != "dumb"
+
+    @property
+    def home(self) -> str:
+        """The home folder's path."""
+        return str(self.places.home)
+
+    def path(self, named: str) -> Path:
+        """A path as the user wrote it in the call."""
+        if named == "~" or named.startswith(("~/", "~\\")):
+            return self.places.home / named[2:]
+        path = self.places.cwd / named
+        return Path(os.path.normpath(path)) if ".." in path.parts else path
+
+    def library(self, roots: Sequence[str], tools: Sequence[str] = ()) -> Library:
+        """The stores that a call is about."""
+        folders = [self.path(root) for root in roots]
+        return Library.open(self.registry, self.places, folders, tools)
+
+
+def setting_of(ctx: click.Context) -> Setting:
+    """The setting of a call."""
+    root = ctx.find_root()
+    if root.obj is None:
+        root.obj = Setting.here()
+    found: Setting = root.obj
+    return found

@@ -1,0 +1,109 @@
+"""``finder stores``."""
+
+from __future__ import annotations
+
+import click
+
+from finder.cli import Examples, options
+from finder.cli.failure import tell_problems
+from finder.cli.find import known_tools, nothing_found
+from finder.cli.output import Query as JsonQuery
+from finder.cli.output import write_json, write_lines, write_text
+from finder.cli.setting import Setting, setting_of
+from finder.find import Answer
+from finder.library import Library, Source
+from finder.model import JsonObject
+from finder.render import data
+from finder.render.table import Column, table
+from finder.render.text import home_short
+
+
+@click.command(
+    cls=Examples,
+    epilog="""
+    finder stores
+    finder stores --root /mnt/backup --json
+    """,
+)
+@options.tool
+@options.root
+@options.output("table", "json", "jsonl")
+@click.pass_context
+def command(
+    ctx: click.Context,
+    tools: tuple[str, ...],
+    roots: tuple[str, ...],
+    format_: str | None,
+    as_json: bool,
+    query: str | None,
+) -> int:
+    """Show where sessions are kept on this computer, and how many.
+
+    ONLY HERE counts the sessions that no other store has.
+    """
+    setting = setting_of(ctx)
+    chosen = options.chosen_format(format_, as_json, query, "table")
+    expression = JsonQuery(query)
+    library = setting.library(roots, known_tools(setting, tools))
+    keys = library.keys()
+    library.lookup(keys)
+    found = [_described(library, source) for source in library.sources]
+    tell_problems(library.problems)
+    if chosen == "json":
+        problems = [data.problem(problem) for problem in library.problems]
+        document = {"schema": data.SCHEMA, "stores": found, "problems": problems}
+        write_json(expression.of(document))
+    elif chosen == "jsonl":
+        write_lines(found, expression)
+    elif found:
+        write_text(_table(found, setting), setting)
+    else:
+        _explain(library, setting)
+    return library.status()
+
+
+def _explain(library: Library, setting: Setting) -> None:
+    empty = Answer(rows=(), more=False, searched=(), problems=(), incomplete=False, silent=False)
+    for said in nothing_found(empty, library, setting):
+        click.echo(said, err=True)
+
+
+def _described(library: Library, source: Source) -> JsonObject:
+    tool = source.store.tool
+    entries = [library.entry((tool, session_id)) for session_id in source.known]
+    present = [entry for entry in entries if entry]
+    return {
+        **data.store(source.store),
+        "generation": source.generation(),
+        "sessions": None if source.failed and not source.known else len(source.known),
+        "subagents": sum(entry.session.parent is not None for entry in present),
+        "only_here": sum(len(entry.copies) == 1 for entry in present),
+        "unmigrated": sum("unmigrated" in entry.session.labels for entry in present),
+        "failed": source.failed,
+        "problems": [data.problem(problem) for problem in source.problems],
+    }
+
+
+def _table(found: list[JsonObject], setting: Setting) -> list[str]:
+    columns = [
+        Column(title="TOOL"),
+        Column(title="KIND"),
+        Column(title="VERSION", least=7),
+        Column(title="SESSIONS", right=True),
+        Column(title="ONLY HERE", right=True),
+        Column(title="PROBLEMS", right=True),
+        Column(title="PATH"),
+    ]
+    lines = [
+        [
+            store["tool"],
+            store["kind"],
+            store["generation"] or "?",
+            "?" if store["sessions"] is None else str(store["sessions"]),
+            str(store["only_here"]),
+            str(len(store["problems"])),
+            home_short(store["store"], setting.home),
+        ]
+        for store in found
+    ]
+    return list(table(columns, lines, room=setting.room))
