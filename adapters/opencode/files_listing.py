@@ -1,0 +1,202 @@
+"""The sessions of an OpenCode file store: one listing of each folder, few files read.
+
+A session file says title, times, parent and, from 1.0 on, the directory. Agent and model stand
+in the messages only, and so does the directory of older sessions: the newest messages are
+read for the former, the oldest for the latter, until one says it.
+
+Two kinds of sessions have no session file, and are told by what is left of them: those whose
+file was lost or cannot be read, and those that the program deleted, of which up to 0.5 the
+part files stay. The latter are labelled trashed and inferred.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from adapters.opencode import files_content, v1
+from adapters.opencode.files_content import is_plain, record, updated
+from adapters.opencode.layouts import Layout, json_names, names
+from adapters.opencode.records import StoredMessage, model_name
+from adapters.opencode.sessions import header
+from finder import files
+from finder.adapter import Want
+from finder.jsonio import integer, mapping, string
+from finder.model import JsonObject, Problem, Ref, Session
+
+# How many messages at most are read for what the session file does not say.
+_TRIES = 6
+
+
+@dataclass(slots=True)
+class Listing:
+    """One walk over a store. `problems` are those found on the way."""
+
+    layout: Layout
+    store: str
+    tool: str
+    want: Want
+    problems: list[Problem] = field(default_factory=list)
+
+    def found(self) -> Iterator[Session | Problem]:
+        """The sessions that are wanted, then the problems.
+
+        Raises:
+            OSError: the store cannot be looked into.
+        """
+        known = self.layout.session_files()
+        for session, paths in known.items():
+            if self._is_wanted(session):
+                yield from self._one(session, paths)
+        yield from self._without_file(known)
+        yield from self.problems
+
+    def count(self) -> int:
+        """How many sessions there are, by the names of files and folders."""
+        known = set(self.layout.session_files())
+        known.update(self._with_messages_only(known))
+        if self.layout.only is None:
+            known.update(s for s in files_content.left_by_session(self.layout) if s is not None)
+        return len(known)
+
+    def _is_wanted(self, session: str) -> bool:
+        ids, prefix = self.want.ids, self.want.prefix
+        if ids is not None and session not in ids:
+            return False
+        return not prefix or session.casefold().startswith(prefix.casefold())
+
+    def _one(self, session: str, paths: Sequence[Path]) -> Iterator[Session]:
+        """A session that has a file; if it has several, the one used last."""
+        read: list[tuple[JsonObject, Path]] = []
+        for path in paths:
+            info, _, problem = record(self.layout, path)
+            if problem is None and not isinstance(info.get("time"), dict):
+                problem = "is no session: it has no times"
+            if problem is None:
+                read.append((info, path))
+            else:
+                self._wrong("corrupt", path, problem, session)
+        if not read:
+            yield from self._left(session)
+            return
+        read.sort(key=lambda item: updated(item[0]), reverse=True)
+        info = read[0][0]
+        stems = self._stems(session)
+        said = self._said_by_messages(session, info, stems or [])
+        yield replace(
+            header(
+                Ref(self.tool, self.store, session),
+                info,
+                raw=info if self.want.raw else None,
+                messages=None if stems is None else len(stems),
+                directory=said.get("directory"),
+                agent=said.get("agent"),
+                model=said.get("model"),
+            ),
+            also_in=tuple(str(path) for _, path in read[1:]),
+        )
+
+    def _stems(self, session: str) -> list[str] | None:
+        folder = self.layout.messages / session
+        try:
+            return json_names(folder)
+        except OSError as error:
+            self.problems.append(files.problem_of(folder, error))
+            return None
+
+    def _said_by_messages(
+        self, session: str, info: JsonObject, stems: Sequence[str]
+    ) -> dict[str, str]:
+        """What the session file does not say: agent, model, and in older ones the directory."""
+        read: dict[str, JsonObject] = {}
+
+        def message(stem: str) -> JsonObject:
+            if stem not in read:
+                path = self.layout.messages / session / f"{stem}.json"
+                found = record(self.layout, path)[0]
+                read[stem] = v1.info(found) if v1.has_inline_parts(found) else found
+            return read[stem]
+
+        said: dict[str, str] = {}
+        for stem in stems[: -_TRIES - 1 : -1]:
+            found = message(stem)
+            model = model_name(found)
+            if model and found.get("summary") is not True:  # compaction speaks as its own agent
+                agent = string(found.get("agent")) or string(found.get("mode"))
+                said |= {"model": model, **({"agent": agent} if agent else {})}
+                break
+        if not info.get("directory"):
+            for stem in stems[:_TRIES]:
+                directory = string(mapping(message(stem).get("path")).get("cwd"))
+                if directory:
+                    said["directory"] = directory
+                    break
+        return said
+
+    # -- sessions without a file -----------------------------------------------------
+
+    def _without_file(self, known: dict[str, list[Path]]) -> Iterator[Session]:
+        """Sessions of which only messages or only parts are there."""
+        found = self.want.ids is not None and set(self.want.ids) <= set(known)
+        if found or self.layout.only is not None:
+            return
+        with_messages = self._with_messages_only(known)
+        for session in with_messages:
+            if self._is_wanted(session):
+                path = self.layout.sessions / f"{session}.json"
+                if self.layout.sessions.exists():
+                    message = f"session {session} has messages, but its own file is missing"
+                    self._wrong("gone", path, message, session)
+                yield from self._left(session)
+        for named, folders in files_content.left_by_session(self.layout).items():
+            if named is None:
+                for folder in folders:
+                    message = "its part files name no session, and their message is gone"
+                    self._wrong("corrupt", folder, message, folder.name)
+            elif named not in known and named not in with_messages and self._is_wanted(named):
+                yield from self._left(named)
+
+    def _with_messages_only(self, known: Collection[str]) -> list[str]:
+        if self.layout.only is not None:
+            return []
+        return [
+            session
+            for session in names(self.layout.messages)
+            if session not in known and is_plain(session) and self._stems(session)
+        ]
+
+    def _left(self, session: str) -> Iterator[Session]:
+        """A session told by its messages and parts, if there are any."""
+        messages = files_content.stored_messages(self.layout, session)
+        parts = files_content.left_parts(self.layout, session)
+        if not messages and not parts:
+            return
+        times = list(_times([*messages, *parts]))
+        stems = self._stems(session) or []
+        yield replace(
+            header(
+                Ref(self.tool, self.store, session),
+                {"time": {"created": min(times), "updated": max(times)} if times else {}},
+                raw=None,
+                messages=len(stems),
+                **self._said_by_messages(session, {}, stems),
+            ),
+            labels=() if messages else ("trashed", "inferred"),
+        )
+
+    def _wrong(self, kind: str, path: Path, message: str, session: str) -> None:
+        self.problems.append(Problem(kind=kind, path=str(path), message=message, record=session))
+
+
+def _times(messages: Sequence[StoredMessage]) -> Iterator[int]:
+    """Every moment that messages and their parts speak of, milliseconds UTC."""
+    for message in messages:
+        spoken = [message.info, *(part.info for part in message.parts)]
+        spoken += [mapping(part.info.get("state")) for part in message.parts]
+        for found in spoken:
+            values = mapping(found.get("time"))
+            for name in ("created", "completed", "start", "end"):
+                at = integer(values.get(name))
+                if at is not None:
+                    yield at
