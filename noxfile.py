@@ -54,3 +54,10 @@ def real(session: nox.Session) -> None:
     session.install("-e", ".[test]")
     cache = os.environ.get("FINDER_REAL_CACHE", str(Path(session.cache_dir) / "real"))
     session.run("pytest", "tests/real", *session.posargs, env={"FINDER_REAL_CACHE": cache})
+
+
+@nox.session
+def fuzz(session: nox.Session) -> None:
+    """Mutated copies of the fixtures, for ten minutes; see `python -m tests.fuzz --help`."""
+    session.install("-e", ".[test]")
+    session.run("python", "-m", "tests.fuzz", *session.posargs)

@@ -171,7 +171,7 @@ class Registry:
             entry.name
             for entry in entries
             if entry.name.endswith((".db", ".sqlite", ".json", ".jsonl", ".zip"))
-            and entry.is_file()
+            and _is_file(entry)
         ]
         for name in sorted(names):
             yield from self.detect(folder / name)
@@ -180,6 +180,13 @@ class Registry:
 def _listing(folder: Path) -> list[os.DirEntry[str]]:
     with os.scandir(folder) as entries:
         return list(entries)
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_file()
+    except OSError:  # a link in a circle
+        return False
 
 
 def _folders(folder: Path, entries: list[os.DirEntry[str]]) -> list[Path]:
