@@ -1,23 +1,19 @@
-"""Several stores asked as one: the copies of a session joined, the subagents found.
-
-A `Source` is one store in one run of the program. It remembers what its adapter said, so no
-store is read twice. A database answers narrow questions quickly and is asked those; a store of
-files has to be walked whole for nearly any question, so it is walked once and remembered.
-"""
+"""Several stores asked as one: the copies of a session joined, the subagents found."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from finder import files
-from finder.adapter import Adapter, Store, Want
+from finder.adapter import Store, Want
 from finder.errors import ExitCode, FinderError, NotFoundError, StoreError
 from finder.model import Problem, Session
 from finder.places import Places
 from finder.registry import Registry
+from finder.source import Source
 
 Key = tuple[str, str]
 """What makes two copies one session: the tool and the id."""
@@ -54,149 +50,6 @@ class Below:
 
     session: Session
     depth: int
-
-
-@dataclass(slots=True)
-class Source:
-    """One store, and what it said so far.
-
-    Attributes:
-        failed: it could not be read, or not to the end.
-        whole: all its sessions are in `known`.
-        floor: after `newest`: sessions that were not given are not newer than this; None: all
-            were given.
-    """
-
-    adapter: Adapter
-    store: Store
-    failed: bool = False
-    whole: bool = False
-    floor: int | None = None
-    known: dict[str, Session] = field(default_factory=dict)
-    problems: dict[Problem, None] = field(default_factory=dict)
-    _absent: set[str] = field(default_factory=set)
-    _below_known: set[str] = field(default_factory=set)
-
-    def listing(self, want: Want) -> list[Session]:
-        """The sessions that fit, and perhaps more."""
-        if not self.whole and (want == Want() or self.store.kind != "database"):
-            self._collect(lambda: self.adapter.sessions(self.store))
-            self.whole = True
-        if self.whole:
-            return list(self.known.values())
-        return self._collect(lambda: self.adapter.sessions(self.store, want))
-
-    def newest(self, want: Want, before: int) -> list[Session]:
-        """Like `listing`, for a `want` with `newest`; `before` sessions were given last time."""
-        given = self.listing(want)
-        limited = not (self.whole or self.failed)
-        exhausted = not limited or len(given) < (want.newest or 0) or len(given) == before
-        # Those without a time come last, so after one of them there can only be more of them.
-        oldest = min((session.updated or 0 for session in given), default=0)
-        self.floor = None if exhausted else oldest
-        return given
-
-    def lookup(self, ids: Iterable[str]) -> None:
-        """Make `known` hold those of these ids that are in the store."""
-        unknown = sorted({i for i in ids if i not in self.known and i not in self._absent})
-        if unknown and not self.whole:
-            self._collect(lambda: self.adapter.sessions(self.store, Want(ids=tuple(unknown))))
-        self._absent.update(i for i in unknown if i not in self.known)
-
-    def prefixed(self, prefix: str) -> list[str]:
-        """The ids that start so, in any case."""
-        if not self.whole:
-            self._collect(lambda: self.adapter.sessions(self.store, Want(prefix=prefix)))
-        folded = prefix.casefold()
-        return [i for i in self.known if i.casefold().startswith(folded)]
-
-    def below(self, ids: Iterable[str]) -> list[Session]:
-        """Every session below these that was not given by an earlier call."""
-        asked = [i for i in ids if i not in self._below_known]
-        if not asked or not self.adapter.can.subagents:
-            return []
-        if type(self.adapter).descendants is Adapter.descendants:
-            self.listing(Want())
-        if self.whole:
-            found = self._below_in_memory(asked)
-        else:
-            found = self._collect(lambda: self.adapter.descendants(self.store, asked))
-        self._below_known.update(asked)
-        self._below_known.update(session.ref.id for session in found)
-        return found
-
-    def _below_in_memory(self, ids: Sequence[str]) -> list[Session]:
-        children: dict[str, list[Session]] = {}
-        for session in self.known.values():
-            if session.parent is not None:
-                children.setdefault(session.parent.id, []).append(session)
-        found, seen, queue = [], set(ids), list(ids)
-        for parent in queue:
-            for session in children.get(parent, ()):
-                if session.ref.id not in seen:
-                    seen.add(session.ref.id)
-                    queue.append(session.ref.id)
-                    found.append(session)
-        return found
-
-    def count(self) -> int | None:
-        """How many sessions the store holds, where that is known or quickly told."""
-        if self.failed:
-            return None
-        if self.whole:
-            return len(self.known)
-        counted: list[int | None] = []
-        self._guarded(lambda: counted.append(self.adapter.count(self.store)))
-        return counted[0] if counted else None
-
-    def generation(self) -> str | None:
-        """Which version or layout of the format the store has."""
-        told: list[str | None] = []
-        if not self.failed:
-            self._guarded(lambda: told.append(self.adapter.generation(self.store)))
-        return told[0] if told else None
-
-    def hides(self, session_id: str) -> bool:
-        """Whether the store may hold this session although it did not show it."""
-        return self.failed or any(p.record in {None, session_id} for p in self.problems)
-
-    def _collect(self, ask: Callable[[], Iterable[Session | Problem]]) -> list[Session]:
-        given: list[Session] = []
-
-        def read() -> None:
-            for item in ask():
-                if isinstance(item, Problem):
-                    self._note(item)
-                else:
-                    given.append(item)
-
-        if not self.failed:
-            self._guarded(read)
-        for session in given:
-            known = self.known.get(session.ref.id)
-            if known is None or (session.updated or 0) > (known.updated or 0):
-                self.known[session.ref.id] = session
-        return given
-
-    def _guarded(self, ask: Callable[[], None]) -> None:
-        """Ask the adapter, which may be anybody's code: what it raises becomes a problem."""
-        try:
-            ask()
-        except StoreError as error:
-            self.failed = True
-            self.problems.setdefault(error.problem)
-        except Exception as error:
-            self.failed = True
-            name = self.adapter.name
-            message = f"adapter {name!r} failed here: {type(error).__name__}: {error}"
-            self.problems.setdefault(
-                Problem(kind="adapter", path=str(self.store.path), message=message)
-            )
-
-    def _note(self, problem: Problem) -> None:
-        self.problems.setdefault(problem)
-        if problem.path == str(self.store.path) and problem.record is None:
-            self.failed = True  # not one record, but the store
 
 
 class Library:

@@ -25,7 +25,7 @@ def root(command: F) -> F:
 
 def tool(command: F) -> F:
     """``--tool NAME``."""
-    text = "Only this tool's sessions: opencode, opta, clacky."
+    text = "Only this tool's sessions; finder formats names the tools."
     return click.option("--tool", "tools", multiple=True, metavar="NAME", help=text)(command)
 
 

@@ -11,11 +11,12 @@ from finder.cli.output import Query as JsonQuery
 from finder.cli.output import write_json, write_lines, write_text
 from finder.cli.setting import Setting, setting_of
 from finder.find import Answer
-from finder.library import Library, Source
+from finder.library import Library
 from finder.model import JsonObject
 from finder.render import data
 from finder.render.table import Column, table
 from finder.render.text import home_short
+from finder.source import Source
 
 
 @click.command(

@@ -57,7 +57,7 @@ def session_table(rows: Sequence[Row], *, now: int, home: str, room: int | None)
     with_subagents = any(row.subagents for row in rows)
     columns = [
         Column(title="TOOL"),
-        Column(title="TITLE", least=16, share=3),
+        Column(title="TITLE", least=16, share=5),
         Column(title="AGE", right=True),
         Column(title="DIRECTORY", least=8, keep_end=True, share=2),
         Column(title="ID"),

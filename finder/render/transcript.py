@@ -107,6 +107,7 @@ class _Writer:
     labels: frozenset[Label] = frozenset()  # of the message that is open
     compacting: str | None = None  # the message that a compaction belongs to
     header: str | None = None  # of the message, until it has content
+    results: dict[str, str] = field(default_factory=dict)  # shown with a subagent, by its call
     unshown: Counter[str] = field(default_factory=Counter)
 
     def lines(self, event: Event) -> Iterator[str]:
@@ -168,7 +169,9 @@ class _Writer:
         elif isinstance(event, ToolCall):
             yield self._folded(f"→ {event.name} {_arguments(event.input)}")
         elif isinstance(event, ToolResult):
-            yield self.paint(self._folded(f"  ← {_outcome(event)}", _more(event.output)), "dim")
+            if event.output is None or event.output != self.results.get(event.call):
+                shown = self._folded(f"← {_outcome(event)}", _more(event.output), "  ")
+                yield self.paint(shown, "dim")
         elif isinstance(event, Attachment):
             yield line(f"[attachment: {_attachment(event)}]")
         elif isinstance(event, Subagent):
@@ -189,15 +192,17 @@ class _Writer:
         for one in block(text).split("\n"):
             yield self.paint(one, style) if style and one else one
 
-    def _folded(self, text: str, more: str = "") -> str:
-        return cut(line(text), max(self.room - len(more), 20)) + more
+    def _folded(self, text: str, more: str = "", indent: str = "") -> str:
+        return indent + cut(line(text), max(self.room - len(indent + more), 20)) + more
 
     def _subagent(self, event: Subagent) -> Iterator[str]:
         yield self._folded(f"⤷ subagent {event.agent or ''}: {event.prompt or ''}")
         where = str(event.child) if event.child else NOT_KEPT
         status = f"{event.status}, " if event.status and event.status != "ok" else ""
-        yield self.paint(line(f"  {status}{where}"), "dim")
+        yield self.paint(f"  {line(status + where)}", "dim")
         if event.result and not event.child:
+            if event.call:
+                self.results[event.call] = event.result
             yield from self._block(event.result, "")
 
     def ending(self) -> Iterator[str]:
