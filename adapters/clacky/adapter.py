@@ -1,0 +1,92 @@
+"""The adapter for OpenClacky's sessions; the format stands in `adapters.clacky`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from adapters.clacky import layout
+from finder.adapter import Adapter, Can, Resume, Store, Want
+from finder.model import Event, Problem, Ref, Session
+from finder.places import Places
+
+if TYPE_CHECKING:
+    from adapters.clacky.layout import Listing
+
+
+class Clacky(Adapter):
+    """Reads Clacky's home, a folder of its sessions, one session's file, or an export."""
+
+    name: ClassVar[str] = "clacky"
+    tool: ClassVar[str] = "clacky"
+    title: ClassVar[str] = "OpenClacky: sessions, archives, trash, exports"
+    can: ClassVar[Can] = Can(
+        compaction=True,
+        reasoning=True,
+        attachments=True,
+        usage=True,
+        times=False,  # only of the user's messages
+        labels=True,
+        resume=True,
+    )
+
+    def discover(self, places: Places) -> Iterator[Store]:
+        home = places.home / ".clacky"
+        if layout.is_home(home):
+            yield self._store(home, "files")
+
+    def detect(self, path: Path) -> Store | None:
+        try:
+            kind = layout.kind(path)
+        except (OSError, ValueError):
+            return None
+        return self._store(path, kind) if kind else None
+
+    def _store(self, path: Path, kind: str) -> Store:
+        return Store(adapter=self.name, tool=self.tool, path=path, kind=kind)
+
+    def sessions(self, store: Store, want: Want | None = None) -> Iterator[Session | Problem]:
+        from adapters.clacky import catalog
+
+        yield from catalog.sessions(store, wanted(want))
+
+    def events(self, ref: Ref) -> Iterator[Event]:
+        from adapters.clacky import catalog
+
+        yield from catalog.events(ref)
+
+    def generation(self, store: Store) -> str | None:
+        from adapters.clacky import catalog
+
+        return catalog.generation(store)
+
+    def resume(self, session: Session) -> Resume | None:
+        """``clacky -a <id>``, where the tool still lists the session."""
+        store = Path(session.ref.store)
+        if "trashed" in session.labels or session.raw is None or store.name.endswith(".zip"):
+            return None
+        argument = _argument(session.ref.id, layout.listing(store))
+        return Resume(argv=("clacky", "-a", argument), cwd=session.directory) if argument else None
+
+
+def _argument(session_id: str, listing: Listing) -> str | None:
+    """What names the session to ``clacky -a``: a prefix that fits no other.
+
+    Digits alone that make a number up to 99 are taken for a place in the list (cli.rb).
+    """
+    short = session_id[:8]
+    alike = {file.base for file in listing.sessions if file.base.endswith(short)}
+    for argument in (short, session_id) if len(alike) < 2 else (session_id,):
+        if not argument.isdecimal() or int(argument) > 99:
+            return argument
+    return None
+
+
+def wanted(want: Want | None) -> Callable[[str], bool] | None:
+    """Whether the caller may want a session of an id; None if he wants all."""
+    if want is None or (want.ids is None and not want.prefix):
+        return None
+    ids = None if want.ids is None else frozenset(want.ids)
+    prefix = (want.prefix or "").lower()
+    return lambda id_: (ids is None or id_ in ids) and id_.lower().startswith(prefix)

@@ -1,0 +1,234 @@
+"""Which sessions a store holds, and which of its files tells each.
+
+The same id may stand in two files: the name is computed from the content on each save, so that
+a session of 0.5, or one that was renamed by hand, gets a second file when it is continued. The
+one with the newer ``updated_at`` is the session, the rest are named in `Session.also_in`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from adapters.clacky import archive, header, layout, story
+from adapters.clacky.archive import Archive
+from adapters.clacky.layout import File, Listing
+from finder import jsonio
+from finder.adapter import Store
+from finder.errors import NotFoundError, StoreError
+from finder.jsonio import mapping, string
+from finder.model import Event, JsonObject, Problem, Ref, Session
+
+Wanted = Callable[[str], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class _Archives:
+    """A store's archives, each read at most once."""
+
+    files: list[File]
+    read: dict[Path, Archive]
+
+    def beside(self, file: File) -> list[Archive]:
+        """Those in the same folder."""
+        return [self.of(one) for one in self.files if one.path.parent == file.path.parent]
+
+    def of(self, file: File) -> Archive:
+        if file.path not in self.read:
+            self.read[file.path] = archive.read(file)
+        return self.read[file.path]
+
+
+def sessions(store: Store, wanted: Wanted | None) -> Iterator[Session | Problem]:
+    """The wanted sessions of a store, or all; each file is read once."""
+    listing = layout.listing(store.path)
+    yield from listing.problems
+    archives = _Archives(listing.archives, {})
+    copies: dict[str, list[Session]] = {}
+    owners: set[str] = set()
+    for file, found in _records(listing, wanted, owners):
+        if isinstance(found, Problem):
+            yield found
+            continue
+        yield from _oddities(file, found)
+        session = _session(store, file, found, archives)
+        copies.setdefault(session.ref.id, []).append(session)
+    for alike in copies.values():
+        yield _newest(alike)
+    if listing.strays:
+        for id_, stray in _stray_archives(archives, owners).items():
+            if wanted is None or wanted(id_):
+                yield _stray(store, id_, stray)
+
+
+def _records(
+    listing: Listing, wanted: Wanted | None, owners: set[str]
+) -> Iterator[tuple[File, JsonObject | Problem]]:
+    """The wanted records, and what is wrong with those that may have been.
+
+    `owners` collects the ids and file bases of all sessions that are there. A file that begins
+    with the id of another session is read no further.
+    """
+    for file in listing.sessions:
+        id_ = file.session_id() if wanted is not None else None
+        if wanted is not None and id_ is not None and not wanted(id_):
+            owners |= {id_, file.base}
+            continue
+        try:
+            record = read(file)
+        except StoreError as error:
+            yield file, error.problem
+            continue
+        id_ = str(record["session_id"])
+        owners |= {id_, file.base}
+        if wanted is None or wanted(id_):
+            yield file, record
+
+
+def _oddities(file: File, record: JsonObject) -> Iterator[Problem]:
+    """What is damaged in a session that can be read all the same."""
+    path = str(file.path)
+    for key in ("created_at", "updated_at"):
+        value = record.get(key)
+        if value is not None and header.milliseconds(value) is None:
+            message = f"its {key} is {value!r}, which is no time with an offset from UTC"
+            yield Problem(kind="corrupt", path=path, message=message, record=key)
+
+
+def _newest(alike: list[Session]) -> Session:
+    """Of sessions with one id the newest; of equally new ones the one that is not trashed."""
+    best = max(alike, key=lambda one: (one.updated or 0, "trashed" not in one.labels))
+    others = tuple(path for one in alike if one is not best for path in one.also_in)
+    return replace(best, also_in=others)
+
+
+def read(file: File) -> JsonObject:
+    """A session's record.
+
+    Raises:
+        StoreError: the file cannot be read, or is not a session.
+    """
+    data = file.read()
+    path = str(file.path)
+    if not data.strip(b"\0 \t\r\n"):
+        raise StoreError(Problem(kind="empty", path=path, message="the file is empty"))
+    try:
+        record = jsonio.loads(data)
+    except ValueError as error:
+        message = f"not valid JSON ({error}); it may be damaged or still being written"
+        raise StoreError(Problem(kind="corrupt", path=path, message=message)) from None
+    if not isinstance(record, dict):
+        message = f"holds a JSON {jsonio.json_type(record)} where a session is expected"
+        raise StoreError(Problem(kind="foreign", path=path, message=message))
+    if not string(record.get("session_id")) or not isinstance(record.get("messages"), list):
+        message = "is JSON but no session: it lacks a session_id or the list of messages"
+        raise StoreError(Problem(kind="foreign", path=path, message=message))
+    return record
+
+
+def _session(store: Store, file: File, record: JsonObject, archives: _Archives) -> Session:
+    """The header. `also_in` has the file's own path for now: see `_newest`."""
+    told = story.archives_of(record, file, archives.beside(file))
+    messages = record["messages"]
+    stamps = [file.stamp(), *(one.file.stamp() for one in told)]
+    return Session(
+        ref=Ref(store.tool, str(store.path), str(record["session_id"])),
+        title=header.title(record, messages),
+        directory=string(record.get("working_dir")),
+        created=header.milliseconds(record.get("created_at")),
+        updated=header.milliseconds(record.get("updated_at")),
+        agent=string(record.get("agent_profile")) or None,
+        model=header.model(record, messages) or archive.told_model(told),
+        messages=story.count(record, told),
+        labels=header.labels(
+            record,
+            trashed=file.trashed,
+            forked=header.is_fork(record) or story.borrows(record, told),
+            reverted=story.is_reverted(record),
+        ),
+        also_in=(str(file.path),),
+        stamp=" ".join(stamps),
+        raw=header.redacted(record),
+    )
+
+
+def _stray_archives(archives: _Archives, owners: set[str]) -> dict[str, list[Archive]]:
+    """Archives without a session: a subagent's, or one whose session is gone or unreadable."""
+    found: dict[str, list[Archive]] = {}
+    for file in archives.files:
+        if file.base not in owners:
+            one = archives.of(file)
+            if one.session_id not in owners:
+                found.setdefault(one.session_id, []).append(one)
+    return {id_: story.in_order(alike) for id_, alike in found.items()}
+
+
+def _stray(store: Store, id_: str, alike: list[Archive]) -> Session:
+    trashed = any(one.file.trashed for one in alike)
+    return Session(
+        ref=Ref(store.tool, str(store.path), id_),
+        title=next((one.topics for one in reversed(alike) if one.topics), None),
+        updated=max((one.archived for one in alike if one.archived), default=None),
+        messages=archive.count(alike),
+        labels=("compacted", "truncated", "trashed") if trashed else ("compacted", "truncated"),
+        stamp=" ".join(one.file.stamp() for one in alike),
+    )
+
+
+def events(ref: Ref) -> Iterator[Event]:
+    """One session's story.
+
+    Raises:
+        NotFoundError: the store has no such session.
+        StoreError: its file, or the store, cannot be read.
+    """
+    listing = layout.listing(Path(ref.store))
+    archives = _Archives(listing.archives, {})
+    owners: set[str] = set()
+    copies: list[tuple[int, bool, File, JsonObject]] = []
+    problems: list[Problem] = []
+    for file, found in _records(listing, lambda id_: id_ == ref.id, owners):
+        if not isinstance(found, Problem):
+            updated = header.milliseconds(found.get("updated_at")) or 0
+            copies.append((updated, not file.trashed, file, found))
+        elif ref.id[:8] in file.name:
+            problems.append(found)
+    if copies:
+        _, _, file, record = max(copies, key=lambda one: one[:2])
+        yield from story.events(record, story.archives_of(record, file, archives.beside(file)))
+        return
+    strays = _stray_archives(archives, owners).get(ref.id) if listing.strays else None
+    if strays is None:
+        if problems:
+            raise StoreError(problems[0])
+        raise NotFoundError(f"{ref.store} has no session {ref.id}")
+    for one in strays:
+        yield from archive.events(one)
+
+
+def generation(store: Store) -> str | None:
+    """The oldest and newest form among a few of the store's sessions, by what only they have."""
+    try:
+        files = layout.listing(store.path).sessions
+    except StoreError:
+        return None
+    forms = []
+    for file in (files[0], files[-1]) if files else ():
+        try:
+            forms.append(_form(file, read(file)))
+        except StoreError:
+            continue
+    return " to ".join(dict.fromkeys(forms)) or None
+
+
+def _form(file: File, record: JsonObject) -> str:
+    config = mapping(record.get("config"))
+    signs = (
+        ("1.x", "model_name" in config),
+        ("0.9.8 and later", "source" in record),
+        ("0.8.9 and later", "name" in record),
+        ("0.7.1 and later", "time_machine" in record or "models" in config),
+        ("0.5", file.base[10:11] == "_"),
+    )
+    return next((form for form, there in signs if there), "0.6 and later")

@@ -1,0 +1,82 @@
+"""``clacky-session-<id8>.zip``, the web interface's export, read without unpacking it.
+
+It holds ``session.json``, the session's archives under their own names, and a log. One that was
+packed again by hand may have them in a folder.
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+from adapters.clacky import layout
+from adapters.clacky.layout import File, Listing
+from finder import files
+from finder.errors import StoreError
+from finder.model import Problem
+
+# What reading a damaged, encrypted or oddly packed archive raises.
+_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError)
+_MAX_BYTES = files.MAX_FILE_BYTES
+
+
+def is_export(path: Path) -> bool:
+    """Whether this is a zip archive with a session of Clacky's in it."""
+    try:
+        if not files.head(path, 4).startswith(b"PK"):
+            return False
+        with zipfile.ZipFile(path) as archive:
+            return any(
+                layout.is_ours(name) or _begins_as_session(archive, member)
+                for member, name in _members(archive)
+            )
+    except (StoreError, *_DAMAGE):
+        # A damaged one is still claimed by the name that the tool gives it.
+        return path.name.startswith("clacky-session-") and path.is_file()
+
+
+def _begins_as_session(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bool:
+    with archive.open(member) as file:
+        return layout.begins_as_session(file.read(4096))
+
+
+def _members(archive: zipfile.ZipFile) -> Iterator[tuple[zipfile.ZipInfo, str]]:
+    for member in archive.infolist():
+        name = PurePosixPath(member.filename).name
+        if not member.is_dir() and (name == "session.json" or layout.is_ours(name)):
+            yield member, name
+
+
+def listing(path: Path) -> Listing:
+    """The files in it; a member that cannot be read is named when it is read.
+
+    Raises:
+        StoreError: it is no zip archive, or a damaged one.
+    """
+    found = Listing()
+    try:
+        with zipfile.ZipFile(io.BytesIO(files.read(path))) as archive:
+            for member, name in _members(archive):
+                kept = found.archives if layout.is_archive(name) else found.sessions
+                kept.append(_file(path / name, archive, member))
+    except _DAMAGE as error:
+        message = f"cannot be unpacked ({error}); the export may be incomplete, make it again"
+        raise StoreError(Problem(kind="corrupt", path=str(path), message=message)) from None
+    found.archives.sort(key=lambda file: file.number)
+    return found
+
+
+def _file(path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> File:
+    try:
+        with archive.open(member) as file:
+            data = file.read(_MAX_BYTES + 1)  # the size in the directory may be a lie
+    except _DAMAGE as error:
+        message = f"cannot be unpacked: {error}"
+        return File(path, problem=Problem(kind="corrupt", path=str(path), message=message))
+    if len(data) > _MAX_BYTES:
+        message = f"unpacks to more than {_MAX_BYTES:,} bytes"
+        return File(path, problem=Problem(kind="too-large", path=str(path), message=message))
+    return File(path, data=data)

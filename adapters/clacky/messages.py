@@ -1,0 +1,323 @@
+"""A message of Clacky's as events: OpenAI's chat message, with the tool's own flags.
+
+    {role, content, task_id, created_at, …}                        user
+    {role, content, tool_calls[], reasoning_content, token_usage, latency}    assistant
+    {role: "tool", tool_call_id, content}                          the result of one call
+
+`content` is a string, null, or parts: ``text``, ``image_url``; up to 0.9.2 with Anthropic's
+models also their blocks (``tool_result`` in a user message, ``image``, ``document``). Only a
+user's own messages have a time (float seconds, from 0.7.9 on); an answer has the time at which
+it was complete and how long it took, from 1.0 on. `adapters.clacky.results` reads tool results.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import cast
+
+from adapters.clacky import header, injected, results
+from adapters.clacky.parts import Common, as_text, attachment, file_name, merged, unknown_block
+from finder import jsonio
+from finder.jsonio import array, integer, mapping, number, string
+from finder.model import (
+    Attachment,
+    Compaction,
+    Event,
+    Json,
+    JsonObject,
+    Label,
+    Labels,
+    Message,
+    Notice,
+    Opaque,
+    Reasoning,
+    Role,
+    Text,
+    ToolCall,
+    Usage,
+)
+
+_ROLES = ("user", "assistant", "system", "tool")
+
+
+@dataclass(slots=True)
+class Told:
+    """What the story has told so far, and what is known of what follows.
+
+    Attributes:
+        calls: the tool calls, by id.
+        unanswered: labels of those that no result follows, by message position and number.
+        archived: when each archive was written, by its name.
+    """
+
+    calls: dict[str, ToolCall] = field(default_factory=dict)
+    unanswered: Mapping[tuple[int, int], Labels] = field(default_factory=dict)
+    archived: Mapping[str, int | None] = field(default_factory=dict)
+
+
+def position(index: int) -> str:
+    """The record id of a message: messages have none of their own."""
+    return f"messages[{index}]"
+
+
+def is_message(value: Json) -> bool:
+    """Whether `events` will open a message for it."""
+    return isinstance(value, dict) and value.get("role") in _ROLES
+
+
+def events(value: Json, index: int, labels: Labels, told: Told) -> Iterator[Event]:
+    """The events of the message at a position; `labels` apply to all of them."""
+    record = position(index)
+    if not is_message(value):
+        problem = (
+            f"has the unknown role {value.get('role')!r}"
+            if isinstance(value, dict)
+            else f"is a JSON {jsonio.json_type(value)} where a message is expected"
+        )
+        raw = "null" if value is None else value
+        yield Opaque(kind="message", problem=problem, record=record, labels=labels, raw=raw)
+        return
+    message = mapping(value)
+    flags = _labels_of(message)
+    content = list(_content(message, index, merged(labels, flags), told))
+    own = _only_synthetic(content)
+    yield _opening(message, record, merged(labels, flags, own))
+    yield from content
+
+
+def _labels_of(message: JsonObject) -> Labels:
+    """The labels that the message's flags stand for, besides `synthetic`."""
+    found: list[Label] = []
+    if injected.is_flagged(message) and injected.is_summary(message):
+        found.append("summary")
+    if message.get("interrupted"):
+        found.append("interrupted")
+    if message.get("truncated"):
+        # An answer was cut here, or thrown away, for being too long.
+        found.append("truncated")
+    return tuple(found)
+
+
+def _only_synthetic(content: list[Event]) -> Labels:
+    """The labels of a message in which nobody but the tool speaks."""
+    spoken = [e for e in content if not isinstance(e, Notice | Compaction)]
+    if spoken and all("synthetic" in event.labels for event in spoken):
+        return tuple(label for label in spoken[0].labels if label in _SPREADING)
+    return ()
+
+
+_SPREADING = ("synthetic", "summary", "inferred")
+
+
+def _opening(message: JsonObject, record: str, labels: Labels) -> Message:
+    latency = mapping(message.get("latency"))
+    finished = header.from_seconds(latency.get("measured_at"))
+    usage = mapping(message.get("token_usage"))
+    return Message(
+        record=record,
+        message=record,
+        role=_role(message),
+        at=_at(message),
+        labels=labels,
+        model=string(latency.get("model")),
+        usage=_usage(usage) if usage else None,
+        cost=number(usage.get("cost")),
+        finished=finished,
+        raw=message,
+    )
+
+
+def _role(message: JsonObject) -> Role:
+    """Who speaks. Anthropic's format puts tool results into the user's mouth."""
+    blocks = [mapping(block).get("type") for block in array(message.get("content"))]
+    if blocks and all(block == "tool_result" for block in blocks):
+        return "tool"
+    return cast("Role", message["role"])
+
+
+def _at(message: JsonObject) -> int | None:
+    written = header.from_seconds(message.get("created_at"))
+    if written is not None:
+        return written
+    latency = mapping(message.get("latency"))
+    finished = header.from_seconds(latency.get("measured_at"))
+    took = integer(latency.get("duration_ms"))
+    return None if finished is None or took is None else finished - took
+
+
+def _usage(usage: JsonObject) -> Usage:
+    return Usage(
+        input=integer(usage.get("prompt_tokens")),
+        output=integer(usage.get("completion_tokens")),
+        cache_read=integer(usage.get("cache_read")),
+        cache_write=integer(usage.get("cache_write")),
+        total=integer(usage.get("total_tokens")),
+    )
+
+
+def _content(message: JsonObject, index: int, labels: Labels, told: Told) -> Iterator[Event]:
+    record = position(index)
+    common: Common = {
+        "record": record,
+        "message": record,
+        "role": _role(message),
+        "at": _at(message),
+    }
+    flagged = injected.is_flagged(message)
+    if injected.is_summary(message):
+        known: Labels = () if message.get("compressed_summary") else ("inferred",)
+        yield _compaction(message, common, merged(_beyond_flags(labels), known), told)
+    reasoning = string(message.get("reasoning_content"))
+    if reasoning:
+        yield Reasoning(**common, labels=labels, text=reasoning)
+    content = message.get("content")
+    if message["role"] == "tool":
+        call = string(message.get("tool_call_id")) or record
+        yield from results.events(call, content, common, labels, told.calls)
+    elif isinstance(content, list):
+        for number_, block in enumerate(content):
+            yield from _block(mapping(block), f"{record}.{number_}", common, labels, told, flagged)
+    elif content is not None:
+        shown = string(message.get("display_text"))
+        yield from texts(as_text(content), common, labels, flagged=flagged, shown=shown)
+    yield from _files(message, common, labels)
+    if message.get("subagent_result"):
+        yield results.told_subagent(message, common, labels)
+    yield from _calls(message, index, common, labels, told)
+
+
+def _compaction(message: JsonObject, common: Common, labels: Labels, told: Told) -> Compaction:
+    archive = string(message.get("chunk_path"))
+    at = told.archived.get(file_name(archive) or "")
+    return Compaction(
+        record=common["record"],
+        message=common["message"],
+        role=common["role"],
+        at=at,
+        labels=labels,
+        archive=archive,
+    )
+
+
+def texts(
+    text: str, common: Common, labels: Labels, *, flagged: bool, shown: str | None = None
+) -> Iterator[Text]:
+    """A text as events, one for each that speaks in it."""
+    for piece in injected.pieces(text, common["role"], flagged=flagged, shown=shown):
+        # What a person says within the tool's message is no summary and was not cut.
+        outer = labels if piece.labels or not flagged else _beyond_flags(labels)
+        yield Text(
+            record=common["record"],
+            message=common["message"],
+            at=common["at"],
+            role=piece.role,
+            labels=merged(outer, piece.labels),
+            text=piece.text,
+        )
+
+
+def _beyond_flags(labels: Labels) -> Labels:
+    return tuple(label for label in labels if label not in (*_SPREADING, "truncated"))
+
+
+def _block(
+    block: JsonObject, place: str, common: Common, labels: Labels, told: Told, flagged: bool
+) -> Iterator[Event]:
+    kind = string(block.get("type"))
+    injected_: Labels = ("synthetic",) if flagged else ()
+    if kind == "text" and isinstance(block.get("text"), str):
+        yield from texts(block["text"], common, labels, flagged=flagged)
+    elif kind in ("image_url", "image", "document"):
+        yield attachment(block, common, merged(labels, injected_))
+    elif kind == "tool_result":
+        call = string(block.get("tool_use_id")) or place
+        failed = block.get("is_error") is True
+        yield from results.events(
+            call, block.get("content"), common, labels, told.calls, failed=failed
+        )
+    elif kind == "tool_use":
+        call = string(block.get("id")) or place
+        name = string(block.get("name")) or ""
+        yield _told(
+            ToolCall(**common, labels=labels, call=call, name=name, input=block.get("input")), told
+        )
+    elif kind == "thinking":
+        signature = string(block.get("signature"))
+        text = string(block.get("thinking")) or ""
+        yield Reasoning(**common, labels=labels, text=text, signature=signature)
+    else:
+        yield unknown_block(block, common, labels)
+
+
+def _files(message: JsonObject, common: Common, labels: Labels) -> Iterator[Attachment]:
+    """Files that the user added and that are not inline: only their places are kept."""
+    for value in array(message.get("display_files")):
+        file = mapping(value)
+        path = string(file.get("path")) or string(file.get("preview_path"))
+        yield Attachment(**common, labels=labels, name=string(file.get("name")), path=path)
+
+
+def _calls(
+    message: JsonObject, index: int, common: Common, labels: Labels, told: Told
+) -> Iterator[ToolCall]:
+    for count, value in enumerate(array(message.get("tool_calls"))):
+        item = mapping(value)
+        function = mapping(item.get("function")) or item  # some providers' calls came flat
+        unanswered = told.unanswered.get((index, count), ())
+        yield _told(
+            ToolCall(
+                **common,
+                labels=merged(labels, unanswered),
+                call=call_id(item, index, count),
+                name=string(function.get("name")) or "",
+                input=arguments(function.get("arguments")),
+            ),
+            told,
+        )
+
+
+def _told(call: ToolCall, told: Told) -> ToolCall:
+    told.calls[call.call] = call
+    return call
+
+
+def call_id(item: JsonObject, index: int, count: int) -> str:
+    return string(item.get("id")) or f"{position(index)}.{count}"
+
+
+def arguments(value: Json) -> Json:
+    """A call's arguments: a string of JSON that the model may have left invalid."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return jsonio.loads(value)
+    except ValueError:
+        return value
+
+
+def unanswered(messages: list[Json], labels: Labels) -> dict[tuple[int, int], Labels]:
+    """The tool calls without a result, by message position and number, with their labels.
+
+    `labels` are those of calls in the last message; for others it is deduced that the call was
+    interrupted.
+    """
+    pending: dict[str, tuple[int, int]] = {}
+    found: set[tuple[int, int]] = set()
+    for index, value in enumerate(messages):
+        message = mapping(value)
+        for count, item in enumerate(array(message.get("tool_calls"))):
+            call = call_id(mapping(item), index, count)
+            if call in pending:  # an id used again: the earlier call got no result
+                found.add(pending[call])
+            pending[call] = (index, count)
+        if message.get("role") == "tool":
+            pending.pop(string(message.get("tool_call_id")) or "", None)
+        for block in array(message.get("content")):
+            pending.pop(string(mapping(block).get("tool_use_id")) or "", None)
+    found.update(pending.values())
+    last = len(messages) - 1
+    return {
+        place: labels if place[0] == last and labels else ("interrupted", "inferred")
+        for place in found
+    }

@@ -1,0 +1,171 @@
+"""Tool results: what came back, how it ended, and what the tool put into it.
+
+A result is a string, mostly JSON text. A failure is ``{"error": …}`` or, of a shell command,
+``{"exit_code": 2, "success": false, …}``; a refused call ``{"error": "Tool use denied by user.
+…", "action_performed": false}``. While todos are open a reminder is put into other tools'
+results: a key ``_todo_reminder``, or text behind a plain result. See agent/tool_executor.rb.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from adapters.clacky.parts import Common, attachment, merged, unknown_block
+from finder import jsonio
+from finder.jsonio import array, integer, mapping, string
+from finder.model import (
+    Event,
+    Json,
+    JsonObject,
+    Labels,
+    Notice,
+    Status,
+    Subagent,
+    ToolCall,
+    ToolResult,
+)
+
+_REMINDER = (
+    r"\n\n📋 REMINDER: You have \d+ pending TODO\(s\)\. After completing each task, remember to"
+    r" mark it as complete using todo_manager with action 'complete' and the task id\.\Z"
+)
+_DENIED = "Tool use denied by user"
+_MISSING = "Tool result missing (interrupted)"
+_SUBAGENT_STOPPED = "was interrupted by the user before completing.]"
+_SUBAGENT_SUMMARY = "[SUBAGENT SUMMARY]"
+_CUT = (
+    r"\n\[Content truncated - exceeded \d+ characters\]\Z"
+    r"|\n\n\[Tool result truncated: \d+ chars total[^\]]*\]\Z"
+    r"|\n\.\.\. \[truncated, \d+ chars total\]\Z"
+)
+
+
+class Outcome(NamedTuple):
+    status: Status
+    answer: JsonObject  # the result as an object; empty if it is none
+
+
+def outcome(output: str, *, failed: bool = False) -> Outcome:
+    """How a call ended, as far as its result tells."""
+    answer = _as_object(output)
+    error = answer.get("error")
+    if error == _MISSING or output.rstrip().endswith(_SUBAGENT_STOPPED):
+        return Outcome("interrupted", answer)
+    if not answer and output.startswith("{"):
+        return Outcome("error" if failed or _cut_failure(output) else "ok", answer)
+    code = integer(answer.get("exit_code"))
+    bad = failed or bool(error) or answer.get("success") is False or code not in (None, 0)
+    if _SUBAGENT_STOPPED in (string(answer.get("result")) or ""):
+        return Outcome("interrupted", answer)
+    return Outcome("error" if bad else "ok", answer)
+
+
+def _as_object(output: str) -> JsonObject:
+    if not output.startswith("{"):
+        return {}
+    try:
+        return mapping(jsonio.loads(output))
+    except ValueError:
+        return {}
+
+
+def _cut_failure(output: str) -> bool:
+    """Whether JSON text that was cut speaks of a failure in what is left."""
+    code = re.search(r'"exit_code":\s*(-?\d+)', output)
+    return output.startswith('{"error":"') or (code is not None and int(code[1]) != 0)
+
+
+def events(
+    call: str,
+    content: Json,
+    common: Common,
+    labels: Labels,
+    calls: Mapping[str, ToolCall],
+    *,
+    failed: bool = False,
+) -> Iterator[Event]:
+    """The events of one result. `calls` are those told so far, by id."""
+    blocks = [mapping(block) for block in array(content)]
+    written = [b["text"] for b in blocks if isinstance(b.get("text"), str)]
+    output = content if isinstance(content, str) else "\n".join(written)
+    if content is not None and not isinstance(content, str | list):
+        output = jsonio.dumps(content).decode("utf-8", "replace")
+    output, reminder = _without_reminder(output)
+    status, answer = outcome(output, failed=failed)
+    own = _labels_of(output, call, calls)
+    yield ToolResult(**common, labels=merged(labels, own), call=call, output=output, status=status)
+    for block in blocks:
+        if "_todo_reminder" in block:
+            reminder = string(block["_todo_reminder"])
+        elif block.get("type") in ("image_url", "image", "document"):
+            yield attachment(block, common, labels)
+        elif block.get("type") != "text":
+            yield unknown_block(block, common, labels)
+    yield from _asides(call, answer, reminder, common, labels)
+    if _is_of_subagent(answer, output):
+        yield _subagent(calls.get(call), call, answer or {"result": output}, status, common, labels)
+
+
+def _without_reminder(output: str) -> tuple[str, str | None]:
+    """A plain result and the reminder behind it; one within JSON stays there."""
+    found = None if output.startswith("{") else re.search(_REMINDER, output)
+    return (output[: found.start()], found[0]) if found else (output, None)
+
+
+def _labels_of(output: str, call: str, calls: Mapping[str, ToolCall]) -> Labels:
+    if re.search(_CUT, output):
+        return ("truncated", "inferred")
+    # Its call was archived or thrown away.
+    return () if call in calls else ("truncated", "inferred")
+
+
+def _asides(
+    call: str, answer: JsonObject, reminder: str | None, common: Common, labels: Labels
+) -> Iterator[Notice]:
+    in_json = string(answer.get("_todo_reminder"))
+    if in_json or reminder:
+        known: Labels = ("synthetic",) if in_json else ("synthetic", "inferred")
+        text = in_json or reminder
+        yield Notice(**common, labels=merged(labels, known), kind="todo", text=text)
+    error = string(answer.get("error")) or ""
+    if error.startswith(_DENIED):
+        marked = merged(labels, ("synthetic",))
+        yield Notice(**common, labels=marked, kind="permission", text=error)
+
+
+def _is_of_subagent(answer: JsonObject, output: str) -> bool:
+    result = string(answer.get("result")) or output
+    return answer.get("skill_type") == "subagent" or result.startswith(_SUBAGENT_SUMMARY)
+
+
+def _subagent(
+    call: ToolCall | None,
+    call_id: str,
+    answer: JsonObject,
+    status: Status,
+    common: Common,
+    labels: Labels,
+) -> Subagent:
+    asked = mapping(call.input) if call is not None else {}
+    return Subagent(
+        **common,
+        labels=labels,
+        call=call_id,
+        agent=string(asked.get("skill_name")),
+        prompt=string(asked.get("task")),
+        result=string(answer.get("result")),
+        status=status,
+    )
+
+
+def told_subagent(message: JsonObject, common: Common, labels: Labels) -> Subagent:
+    """The subagent whose outcome the tool put in the place of its instructions."""
+    return Subagent(
+        **common,
+        labels=labels,
+        agent=string(message.get("skill_name")),
+        result=string(message.get("content")),
+        status="interrupted" if message.get("interrupted") else "ok",
+    )
