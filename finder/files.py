@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -97,7 +96,7 @@ def write(path: Path, data: bytes, *, mode: int = 0o644, replace: bool = False) 
         WriteError: the target exists and `replace` is not set, or the write failed. Then the
             old state stands.
     """
-    temporary = path.with_name(f".{path.name[:80]}.{secrets.token_hex(6)}.tmp")
+    temporary = path.with_name(f".{path.name[:80]}.{os.urandom(6).hex()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _write_flushed(temporary, data, mode)

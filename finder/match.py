@@ -142,7 +142,8 @@ class Matcher:
             if word not in text:
                 continue
             tier = _id_tier(word, text) if name == "id" else self._tier(index, word, name, text)
-            if tier is None:
+            # Any two letters are in some agent's name: "ui" is in "build".
+            if tier is None or (tier == "substring" and name == "agent"):
                 continue
             value = _VALUES[tier] - (0 if name in {"title", "id"} else _BESIDE_TITLE)
             if best is None or value > best[0]:

@@ -100,17 +100,23 @@ def run(args: Sequence[str] | None = None, setting: Setting | None = None) -> No
 
 
 def _status(words: list[str], setting: Setting | None) -> int:
+    if "_FINDER_COMPLETE" in os.environ:  # the shell asks for completions
+        main.main(words, prog_name="finder", obj=setting)
     try:
-        result: Any = main.main(words, prog_name="finder", standalone_mode=False, obj=setting)
+        # Not main.main(): it ends with 1 when the reader of the answer closes the pipe.
+        with main.make_context("finder", words, obj=setting) as ctx:
+            result: Any = main.invoke(ctx)
         sys.stdout.flush()
     except BrokenPipeError:
         return _reader_has_gone()
+    except click.exceptions.Exit as end:
+        return end.exit_code
     except (KeyboardInterrupt, click.Abort):
         click.echo("interrupted", err=True)
         return _INTERRUPTED
     except Exception as error:
         return _failed(error, words)
-    return result if isinstance(result, int) else 0
+    return int(result) if isinstance(result, int) else 0
 
 
 def _reader_has_gone() -> int:

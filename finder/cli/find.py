@@ -19,6 +19,8 @@ from finder.render import data
 from finder.render.table import session_table
 from finder.render.text import line
 
+_MOST_STORES = 8
+
 
 @click.command(
     cls=Examples,
@@ -132,14 +134,18 @@ def _print(answer: Answer, chosen: str, expression: JsonQuery, setting: Setting)
 def nothing_found(answer: Answer, library: Library, setting: Setting) -> Iterator[str]:
     """Why an answer is empty: what was searched, or where stores were looked for."""
     if library.sources:
-        for searched in answer.searched:
+        for searched in answer.searched[:_MOST_STORES]:
             held = "" if searched.sessions is None else f", {searched.sessions} sessions"
             failed = ", not readable" if searched.failed else ""
             yield line(f"Searched {searched.store.tool}: {searched.store.path}{held}{failed}")
-        yield "No session matches." if not answer.silent else "Nothing could be searched."
+        rest = answer.searched[_MOST_STORES:]
+        if rest:
+            held = sum(searched.sessions or 0 for searched in rest)
+            yield f"Searched {len(rest)} more stores, {held} sessions; finder stores lists them"
+        yield "Nothing could be searched." if answer.silent else "No session matches."
         return
     yield "No session store was found. Looked for:"
     for adapter in setting.registry.adapters():
         homes = ", ".join(str(path) for path in adapter.homes(setting.places))
-        yield line(f"  {adapter.title}: {homes or f'below {setting.home}'}")
+        yield "  " + line(f"{adapter.title}: {homes or f'below {setting.home}'}")
     yield "If the sessions are elsewhere, name the folder: finder find --root PATH"

@@ -25,12 +25,14 @@ class Column:
     """One column. Where the room is short, those with a `least` width give way.
 
     Attributes:
+        most: how wide it may be at all.
         keep_end: what is cut off is the beginning, as of a path.
         share: of the room that is left, how much it takes in proportion to the others.
     """
 
     title: str
     least: int | None = None
+    most: int | None = None
     keep_end: bool = False
     right: bool = False
     share: int = 1
@@ -57,7 +59,7 @@ def session_table(rows: Sequence[Row], *, now: int, home: str, room: int | None)
     with_subagents = any(row.subagents for row in rows)
     columns = [
         Column(title="TOOL"),
-        Column(title="TITLE", least=16, share=5),
+        Column(title="TITLE", least=16, most=80, share=5),
         Column(title="AGE", right=True),
         Column(title="DIRECTORY", least=8, keep_end=True, share=2),
         Column(title="ID"),
@@ -101,6 +103,7 @@ def table(
         max([width(column.title), *(width(row[index]) for row in cells)])
         for index, column in enumerate(columns)
     ]
+    widths = [min(w, c.most or w) for w, c in zip(widths, columns, strict=True)]
     if room is not None:
         widths = _fitted(columns, widths, room)
     for row in [[column.title for column in columns], *cells]:
