@@ -140,8 +140,8 @@ def nothing_found(answer: Answer, library: Library, setting: Setting) -> Iterato
             yield line(f"Searched {searched.store.tool}: {searched.store.path}{held}{failed}")
         rest = answer.searched[_MOST_STORES:]
         if rest:
-            held = sum(searched.sessions or 0 for searched in rest)
-            yield f"Searched {len(rest)} more stores, {held} sessions; finder stores lists them"
+            others = sum(searched.sessions or 0 for searched in rest)
+            yield f"Searched {len(rest)} more stores, {others} sessions; finder stores lists them"
         yield "Nothing could be searched." if answer.silent else "No session matches."
         return
     yield "No session store was found. Looked for:"
