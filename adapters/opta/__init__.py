@@ -43,8 +43,9 @@ class Opta(Adapter):
     name: ClassVar[str] = "opta"
     tool: ClassVar[str] = "opta"
     title: ClassVar[str] = "Opta: chat, daemon and desktop sessions, recovery files, exports"
-    # `times` and `usage` are the daemon's log alone: the session files hold neither.
-    can: ClassVar[Can] = Can(attachments=True, resume=True)
+    # What a chat file holds, the only form that can be resumed: times and tokens of single messages
+    # stand in the daemon's log alone, thoughts in the desktop's.
+    can: ClassVar[Can] = Can(compaction=True, attachments=True, resume=True)
 
     def homes(self, places: Places) -> Sequence[Path]:
         """The config folders that some version of Opta would use, the newest rule first."""

@@ -82,8 +82,12 @@ class Document:
     def richness(self) -> tuple[int, int, int]:
         """Grows with what it holds: messages beside the system's, then unmasked ones."""
         said = [item for item in self.items if isinstance(item, dict) and not _by_system(item)]
-        masked = sum(str(item.get("content")).startswith(MASK) for item in said)
+        masked = sum(_is_masked(item.get("content")) for item in said)
         return len(said), -masked, -_PREFERENCE.index(self.kind)
+
+
+def _is_masked(content: Json) -> bool:
+    return isinstance(content, str) and content.startswith(MASK)
 
 
 def _by_system(item: JsonObject) -> bool:

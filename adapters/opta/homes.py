@@ -116,7 +116,7 @@ def _are_sessions(folder: Path) -> bool:
 
     For a store is not searched for further ones, and an export may lie in anybody's home.
     """
-    others = 0
+    named_so = folder.name == "sessions"
     sessions = 0
     for entry in _entries(folder)[:_MOST_TRIED]:
         path = Path(entry.path)
@@ -126,9 +126,10 @@ def _are_sessions(folder: Path) -> bool:
             known = _file_kind(path) == "file"
         else:
             continue
+        if not known and not named_so:
+            return False
         sessions += known
-        others += not known
-    return sessions > 0 and (others == 0 or folder.name == "sessions")
+    return sessions > 0
 
 
 def _is_session(folder: Path) -> bool:

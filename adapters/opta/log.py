@@ -33,6 +33,7 @@ class Entry:
         seq: the envelope's, of a run the first one's.
         at: milliseconds UTC.
         text: of a run: its texts joined. `gap`: a part of it was never written.
+        repeats: a run of thoughts says the same as the answer, as it often does.
         problem: why the line is no envelope. Its `raw` is the line's text.
     """
 
@@ -43,6 +44,7 @@ class Entry:
     payload: JsonObject = field(default_factory=dict)
     text: str = ""
     gap: bool = False
+    repeats: bool = False
     problem: str | None = None
     raw: Json = None
 
@@ -82,13 +84,13 @@ class Turn:
     @property
     def asked(self) -> int | None:
         """When the user's words came in."""
-        entry = self.first("turn.queued", "turn.start")
+        entry = self.first("turn.queued") or self.first("turn.start")
         return entry.at if entry else None
 
     @property
     def started(self) -> int | None:
         """When the model was first asked."""
-        entry = self.first("turn.start", "turn.queued")
+        entry = self.first("turn.start") or self.first("turn.queued")
         return entry.at if entry else None
 
     @property
@@ -219,6 +221,10 @@ def turns(entries: Iterable[Entry]) -> list[Turn]:
                 current = named
         else:
             current.entries.append(entry)
+    for turn in found.values():
+        answers = {entry.text.strip() for entry in turn.entries if entry.event == "turn.token"}
+        for entry in turn.entries:
+            entry.repeats = entry.event == "turn.thinking" and entry.text.strip() in answers
     started = {id_: number for number, id_ in enumerate(_starts(found.values()))}
     order = sorted(found.values(), key=lambda turn: started.get(turn.id or "", len(started)))
     return [before, *order]

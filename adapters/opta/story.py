@@ -175,8 +175,7 @@ class _Together:
     def _event(self, entry: Entry, told: set[str], at: int) -> Event:
         if entry.event in {"tool.start", "tool.end"} and entry.call not in told:
             return _content(entry, None, ())
-        is_thought = entry.event == "turn.thinking" and at >= 0
-        # It often repeats the answer word for word.
+        is_thought = entry.event == "turn.thinking" and at >= 0 and not entry.repeats
         if is_thought and entry.text.strip() != records.text_of(self.items[at]).strip():
             return _content(entry, records.record_id(at), ())
         return _beside(entry)
@@ -195,7 +194,8 @@ def _from_log(entries: list[Entry]) -> Iterator[Event]:
 
 
 def _told_turn(turn: Turn) -> Iterator[Event]:
-    answer = turn.first(*(log.CONTENT - {"permission.request"}))
+    kinds = log.CONTENT - {"permission.request"}
+    answer = next((e for e in turn.entries if e.event in kinds and not e.repeats), None)
     message = None
     labels: Labels = () if turn.is_done and not turn.was_cancelled else ("interrupted",)
     for entry in turn.entries:
@@ -230,7 +230,7 @@ def _content(entry: Entry, message: str | None, labels: Labels) -> Event:
     if entry.event == "turn.token":
         more: Labels = ("truncated",) if entry.gap else ()
         return Text(text=entry.text, **_place(entry, message, (*labels, *more)))
-    if entry.event == "turn.thinking":
+    if entry.event == "turn.thinking" and not entry.repeats:
         return Reasoning(text=entry.text, **_place(entry, message, labels))
     if entry.event == "tool.start":
         stored = records.arguments(entry.payload.get("args"))
