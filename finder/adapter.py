@@ -20,7 +20,7 @@ from finder.model import Event, Problem, Ref, Session
 from finder.places import Places
 
 if TYPE_CHECKING:  # searching writes nothing, so it does not pay for this
-    from finder.writing import Draft, Plan, Report
+    from finder.writing import Draft, Installation, Plan, Report
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,6 +198,15 @@ class Adapter(ABC):
     def root(self, places: Places) -> Path | None:
         """The folder below which a draft's files make a session that the tool itself lists.
 
-        None where installing is not a matter of placing files (see `install`), or not possible.
+        None where installing is not a matter of placing files (see `installation`), or not
+        possible.
+        """
+        return None
+
+    def installation(self, places: Places) -> Installation | None:
+        """The tool's live store, if sessions come into it by other means than files in `root`.
+
+        Raises:
+            WriteError: there is no such store yet, or it is of a form that is not known.
         """
         return None

@@ -9,11 +9,13 @@ is a bug.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
-from finder.model import Event, Message, Ref
+from finder.model import Event, Message, Ref, Session
 
 LossKind = Literal[
     "dropped",  # gone
@@ -127,6 +129,42 @@ class Draft:
     id: str
     files: tuple[File, ...]
     store: str
+
+
+class Installation(ABC):
+    """A tool's live store, where sessions come in by other means than placing files.
+
+    The shared code uses it as it uses files: `encode` each session, `stage` the drafts, read the
+    staged store back and compare, `commit`, and at last read the same sessions from `store`.
+
+    Attributes:
+        store: the path of the live store.
+    """
+
+    store: Path
+
+    @abstractmethod
+    def encode(
+        self, session: Session, events: Sequence[Event], plan: Plan, report: Report
+    ) -> Draft:
+        """The session as this store holds it; like `Adapter.encode`, and the same where the
+        store holds no more than the format."""
+
+    @abstractmethod
+    def stage(self, drafts: Sequence[Draft], folder: Path) -> Path:
+        """Make a store of the live one's form, with these sessions alone, in a private folder.
+
+        Returns its path. The live store is only read.
+        """
+
+    @abstractmethod
+    def commit(self, drafts: Sequence[Draft], *, replace: bool) -> None:
+        """Put the sessions into the live store, parents first, all of them or none.
+
+        Raises:
+            WriteError: one of them is there already and `replace` is not set, or is being used
+                this moment; or the store cannot be written. Then it is as it was.
+        """
 
 
 @dataclass(frozen=True, slots=True)
