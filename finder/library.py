@@ -56,8 +56,14 @@ class Library:
     """The stores that a command works on."""
 
     def __init__(
-        self, registry: Registry, found: Iterable[Store | Problem], tools: Collection[str] = ()
+        self,
+        registry: Registry,
+        found: Iterable[Store | Problem],
+        tools: Collection[str] = (),
+        *,
+        raw: bool = True,
     ) -> None:
+        """With `raw` the sessions come with their native records, which costs time."""
         self.sources: list[Source] = []
         self._registry = registry
         self._hindrances: list[Problem] = []
@@ -70,7 +76,7 @@ class Library:
             place = (item.adapter, os.path.realpath(item.path))
             if place not in seen and (not tools or item.tool in tools):
                 seen.add(place)
-                self.sources.append(Source(registry.adapter(item.adapter), item))
+                self.sources.append(Source(registry.adapter(item.adapter), item, raw))
 
     @classmethod
     def open(
@@ -79,6 +85,8 @@ class Library:
         places: Places,
         roots: Sequence[Path] = (),
         tools: Collection[str] = (),
+        *,
+        raw: bool = True,
     ) -> Library:
         """The stores below the roots, or where there are none, at the tools' usual homes.
 
@@ -86,14 +94,14 @@ class Library:
             NotFoundError, StoreError: there is nothing at a root that any adapter knows.
         """
         if not roots:
-            return cls(registry, registry.discover(places), tools)
+            return cls(registry, registry.discover(places), tools, raw=raw)
         found: list[Store | Problem] = []
         for root in roots:
             below = list(registry.below(root))
             if not below:
                 raise unrecognised(root)
             found += below
-        return cls(registry, found, tools)
+        return cls(registry, found, tools, raw=raw)
 
     @property
     def problems(self) -> list[Problem]:

@@ -8,7 +8,7 @@ be anybody's code, becomes a problem here, and the other stores go on.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from finder.adapter import Adapter, Store, Want
 from finder.errors import StoreError
@@ -20,6 +20,7 @@ class Source:
     """One store, and what it said so far.
 
     Attributes:
+        raw: whether the sessions' own records are wanted with them.
         failed: it could not be read, or not to the end.
         whole: all its sessions are in `known`.
         floor: after `newest`: sessions that were not given are not newer than this; None: all
@@ -28,6 +29,7 @@ class Source:
 
     adapter: Adapter
     store: Store
+    raw: bool = True
     failed: bool = False
     whole: bool = False
     floor: int | None = None
@@ -39,11 +41,9 @@ class Source:
     def listing(self, want: Want) -> list[Session]:
         """The sessions that fit, and perhaps more."""
         if not self.whole and (want == Want() or self.store.kind != "database"):
-            self._collect(lambda: self.adapter.sessions(self.store))
+            self._ask(Want())
             self.whole = True
-        if self.whole:
-            return list(self.known.values())
-        return self._collect(lambda: self.adapter.sessions(self.store, want))
+        return list(self.known.values()) if self.whole else self._ask(want)
 
     def newest(self, want: Want, before: int) -> list[Session]:
         """Like `listing`, for a `want` with `newest`; `before` sessions were given last time."""
@@ -59,13 +59,13 @@ class Source:
         """Make `known` hold those of these ids that are in the store."""
         unknown = sorted({i for i in ids if i not in self.known and i not in self._absent})
         if unknown and not self.whole:
-            self._collect(lambda: self.adapter.sessions(self.store, Want(ids=tuple(unknown))))
+            self._ask(Want(ids=tuple(unknown)))
         self._absent.update(i for i in unknown if i not in self.known)
 
     def prefixed(self, prefix: str) -> list[str]:
         """The ids that start so, in any case."""
         if not self.whole:
-            self._collect(lambda: self.adapter.sessions(self.store, Want(prefix=prefix)))
+            self._ask(Want(prefix=prefix))
         folded = prefix.casefold()
         return [i for i in self.known if i.casefold().startswith(folded)]
 
@@ -118,6 +118,10 @@ class Source:
     def hides(self, session_id: str) -> bool:
         """Whether the store may hold this session although it did not show it."""
         return self.failed or any(p.record in {None, session_id} for p in self.problems)
+
+    def _ask(self, want: Want) -> list[Session]:
+        asked = replace(want, raw=self.raw)
+        return self._collect(lambda: self.adapter.sessions(self.store, asked))
 
     def _collect(self, ask: Callable[[], Iterable[Session | Problem]]) -> list[Session]:
         given: list[Session] = []

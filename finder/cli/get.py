@@ -88,15 +88,15 @@ def located(setting: Setting, target: str, roots: Sequence[str]) -> tuple[Librar
     """The session that an argument names, by id or by path."""
     looks_like_path = target.startswith((".", "~")) or "/" in target or os.sep in target
     if looks_like_path and not roots:
-        library = setting.library([target])
+        library = setting.library([target], raw=True)
         return library, resolve_path(library, setting.path(target))
-    library = setting.library(roots)
+    library = setting.library(roots, raw=True)
     try:
         return library, resolve(library, target)
     except FinderError as error:
         if error.exit_code != ExitCode.NOT_FOUND or not setting.path(target).exists():
             raise
-    library = setting.library([target])
+    library = setting.library([target], raw=True)
     return library, resolve_path(library, setting.path(target))
 
 

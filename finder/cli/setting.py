@@ -69,10 +69,12 @@ class Setting:
         path = self.places.cwd / named
         return Path(os.path.normpath(path)) if ".." in path.parts else path
 
-    def library(self, roots: Sequence[str], tools: Sequence[str] = ()) -> Library:
+    def library(
+        self, roots: Sequence[str], tools: Sequence[str] = (), *, raw: bool = False
+    ) -> Library:
         """The stores that a call is about."""
         folders = [self.path(root) for root in roots]
-        return Library.open(self.registry, self.places, folders, tools)
+        return Library.open(self.registry, self.places, folders, tools, raw=raw)
 
 
 def setting_of(ctx: click.Context) -> Setting:

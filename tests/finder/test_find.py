@@ -1,0 +1,419 @@
+"""Finding: what is listed, in which order, from how many stores, and what failure looks like."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from finder.adapter import Want
+from finder.find import Answer, Query, Row, find
+from finder.library import Library
+from finder.model import Problem
+from finder.registry import Registry
+from tests.memory import Memory, Shelf, library, unreadable
+
+HERE = Path("/shelf")
+
+
+def ids(answer: Answer) -> list[str]:
+    return [row.session.ref.id for row in answer.rows]
+
+
+def search(shelf: Shelf, words: str = "", **options: object) -> list[str]:
+    query = Query(words=tuple(words.split()), **options)  # type: ignore[arg-type]
+    return ids(find(library(shelf), query))
+
+
+# -- without words -----------------------------------------------------------------------
+
+
+def test_the_last_updated_come_first_and_those_without_a_time_last() -> None:
+    shelf = Shelf(HERE)
+    shelf.add("b", updated=20)
+    shelf.add("never")
+    shelf.add("c", updated=30)
+    shelf.add("a", updated=10)
+    assert search(shelf) == ["c", "b", "a", "never"]
+    assert search(shelf, limit=2) == ["c", "b"]
+    assert search(shelf, limit=0) == ["c", "b", "a", "never"]
+
+
+def test_other_orders() -> None:
+    shelf = Shelf(HERE)
+    shelf.add("1", "pear", updated=1, created=3)
+    shelf.add("2", "Apple", updated=2, created=1)
+    shelf.add("3", None, updated=3, created=2)
+    assert search(shelf, sort="created") == ["1", "3", "2"]
+    assert search(shelf, sort="title") == ["2", "1", "3"]
+
+
+def test_the_answer_says_whether_there_are_more() -> None:
+    shelf = Shelf(HERE)
+    for number in range(5):
+        shelf.add(f"s{number}", updated=number)
+    assert find(library(shelf), Query(limit=4)).more
+    assert not find(library(shelf), Query(limit=5)).more
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 10**9), limit=st.integers(1, 30), subagents=st.booleans())
+def test_newest_rows_are_the_same_as_from_a_full_listing(
+    seed: int, limit: int, subagents: bool
+) -> None:
+    """Stores that give only their newest few still give the right list together."""
+    chance = random.Random(seed)
+    shelves = [Shelf(Path(f"/shelf{n}"), rank=n % 2) for n in range(chance.randint(1, 3))]
+    for number in range(chance.randint(0, 600)):
+        parent = f"s{chance.randrange(700):03}" if chance.random() < 0.8 else None
+        for shelf in chance.sample(shelves, chance.randint(1, len(shelves))):
+            updated = chance.choice((None, chance.randrange(1000), chance.randrange(1000)))
+            shelf.add(f"s{number:03}", updated=updated, parent=parent)
+    quick = find(library(*shelves), Query(limit=limit, subagents=subagents))
+    full = find(library(*shelves), Query(limit=0, subagents=subagents))
+    assert ids(quick) == ids(full)[:limit]
+    assert quick.more == (len(full.rows) > limit)
+
+
+def test_a_database_is_not_listed_whole_for_its_newest_rows() -> None:
+    shelf = Shelf(HERE)
+    for number in range(2000):
+        shelf.add(f"s{number:04}", updated=number)
+    assert len(search(shelf)) == 20
+    assert shelf.asked
+    assert all(want.newest == 120 for want in shelf.asked)
+
+
+def test_a_store_of_files_is_walked_once() -> None:
+    shelf = Shelf(HERE, kind="files")
+    shelf.add("parent", "nothing of the kind", updated=1)
+    shelf.add("child", "login", parent="parent", updated=2)
+    assert search(shelf, "login wizzard") == []
+    assert search(shelf, "lgoin") == ["parent"]
+    assert [(want.words, want.ids) for want in shelf.asked] == [((), None)] * 2
+
+
+# -- words -------------------------------------------------------------------------------
+
+
+def test_exact_before_whole_word_before_prefix_before_substring_before_fuzzy() -> None:
+    shelf = Shelf(HERE)
+    shelf.add("fuzzy", "The praser", updated=6)
+    shelf.add("inside", "Myparserlib", updated=5)
+    shelf.add("prefix", "All parsers", updated=4)
+    shelf.add("whole-old", "One parser more", updated=2)
+    shelf.add("whole-new", "Fix the parser_rules", updated=3)
+    shelf.add("exact", "Parser", updated=1)
+    shelf.add("none", "Something else", updated=7)
+    expected = ["exact", "whole-new", "whole-old", "prefix", "inside", "fuzzy"]
+    assert search(shelf, "parser") == expected
+    tiers = [r.matched[0].tier for r in find(library(shelf), Query(words=("parser",))).rows]
+    assert tiers == ["exact", "whole", "whole", "prefix", "substring", "fuzzy"]
+
+
+def test_all_words_must_match_in_any_field() -> None:
+    shelf = Shelf(HERE)
+    shelf.add("both", "Fix login", directory="/home/dev/shop", agent="build", updated=1)
+    shelf.add("one", "Fix logout", directory="/home/dev/bank", updated=2)
+    assert search(shelf, "login shop build") == ["both"]
+    assert search(shelf, "fix bank login") == []
+
+
+def test_words_side_by_side_come_before_words_apart() -> None:
+    shelf = Shelf(HERE)
+    shelf.add("apart", "Login page: fix it", updated=2)
+    shelf.add("together", "Please fix login page", updated=1)
+    assert search(shelf, "fix login") == ["together", "apart"]
+
+
+def test_a_title_counts_more_than_a_directory() -> None:
+    shelf = Shelf(HERE)
+    shelf.add("directory", "Other", directory="/src/parser", updated=2)
+    shelf.add("title", "The parser", updated=1)
+    assert search(shelf, "parser") == ["title", "directory"]
+
+
+def test_case_and_composition_do_not_matter() -> None:
+    shelf = Shelf(HERE)
+    shelf.add("a", "Grüße aus ÖSTERREICH")
+    assert Query(words=("österreich",)).words
+    answer = find(library(shelf), Query(words=("o\u0308sterreich",)))
+    # The strict adapter finds it no more literally; the engine still compares it rightly.
+    assert ids(answer) == ["a"]
+    assert answer.rows[0].matched[0].tier == "whole"
+
+
+@pytest.mark.parametrize(
+    ("typed", "found"),
+    [
+        ("migartion", True),  # a transposition is one error
+        ("migrtion", True),
+        ("migratoin", True),
+        ("mgirtaion", True),  # two errors in a long word
+        ("mgirtaino", False),
+        ("databse", True),
+        ("dtabse", False),  # two errors in a word of six letters
+        ("teh", False),  # too short to be forgiven
+        ("2025", False),  # another number is not a typing error
+    ],
+)
+def test_typing_errors(typed: str, found: bool) -> None:
+    shelf = Shelf(HERE)
+    shelf.add("a", "The database migration of 2026")
+    shelf.add("b", "Nothing alike")
+    assert search(shelf, typed) == (["a"] if found else [])
+
+
+def test_no_full_listing_while_the_list_is_full_of_literal_matches() -> None:
+    shelf = Shelf(HERE)
+    for number in range(30):
+        shelf.add(f"s{number}", "parser", updated=number)
+    assert len(search(shelf, "parser")) == 20
+    assert all(want.words or want.ids is not None for want in shelf.asked)
+
+
+# -- ids ---------------------------------------------------------------------------------
+
+
+def test_an_id_wins_outright_and_its_beginning_too() -> None:
+    shelf = Shelf(HERE)
+    shelf.add("ses_1a2b3c4d", "One", updated=1)
+    shelf.add("ses_9f8e7d6c", "Copy of ses_1a2b3c4d", updated=2)
+    assert search(shelf, "ses_1a2b3c4d") == ["ses_1a2b3c4d"]
+    assert search(shelf, "SES_1A2B3") == ["ses_1a2b3c4d"]
+    assert search(shelf, "mem:ses_1a2b3c4d") == ["ses_1a2b3c4d"]
+    assert sorted(search(shelf, "1a2b3c")) == ["ses_1a2b3c4d", "ses_9f8e7d6c"]
+
+
+def test_letters_that_stand_in_an_id_by_chance_are_no_match() -> None:
+    shelf = Shelf(HERE)
+    shelf.add("ses_08fixab", "Something")
+    assert search(shelf, "fix") == []
+    assert search(shelf, "ses") == []
+
+
+def test_the_own_id_of_a_subagent_finds_the_subagent() -> None:
+    shelf = Shelf(HERE)
+    shelf.add("parent01", "P")
+    shelf.add("child001", "C", parent="parent01")
+    shelf.add("child002", "C", parent="parent01")
+    assert search(shelf, "child001") == ["child001"]
+    assert search(shelf, "child00") == ["parent01"]
+
+
+# -- subagents ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def family() -> Shelf:
+    shelf = Shelf(HERE)
+    shelf.add("root", "Plan the release", updated=10)
+    shelf.add("kid", "Look around", parent="root", agent="explore", updated=11)
+    shelf.add("grandkid", "Read changelog", parent="kid", updated=12, directory="/deep/er")
+    shelf.add("other", "Write changelog", updated=5)
+    shelf.add("orphan", "Left alone", parent="gone", updated=1)
+    return shelf
+
+
+def rows(shelf: Shelf, **query: object) -> dict[str, Row]:
+    answer = find(library(shelf), Query(**query))  # type: ignore[arg-type]
+    return {row.session.ref.id: row for row in answer.rows}
+
+
+def test_subagents_are_folded_and_counted_at_any_depth(family: Shelf) -> None:
+    found = rows(family)
+    assert list(found) == ["root", "other", "orphan"]
+    assert [(b.session.ref.id, b.depth) for b in found["root"].subagents] == [
+        ("kid", 1),
+        ("grandkid", 2),
+    ]
+    assert found["root"].matched_subagents == ()
+
+
+def test_a_parent_is_listed_for_its_descendant(family: Shelf) -> None:
+    found = rows(family, words=("changelog",))
+    assert list(found) == ["root", "other"]
+    assert [b.session.ref.id for b in found["root"].matched_subagents] == ["grandkid"]
+    assert found["root"].matched[0].tier == "whole"
+    assert list(rows(family, agent="Explore")) == ["root"]
+    assert list(rows(family, directories=("/deep",))) == ["root"]
+
+
+def test_subagents_as_rows(family: Shelf) -> None:
+    found = rows(family, subagents=True)
+    assert list(found) == ["grandkid", "kid", "root", "other", "orphan"]
+    assert len(found["kid"].subagents) == 1
+
+
+def test_parent_links_in_a_circle_end() -> None:
+    shelf = Shelf(HERE)
+    for one, other in (("a", "b"), ("b", "c"), ("c", "a"), ("self", "self")):
+        shelf.add(one, parent=other, updated=1)
+    found = rows(shelf)
+    assert sorted(found) == ["a", "self"]
+    assert len(found["a"].subagents) == 2
+
+
+def test_a_child_in_one_store_has_its_parent_in_another() -> None:
+    old, new = Shelf(Path("/old")), Shelf(Path("/new"))
+    new.add("parent", updated=1)
+    old.add("child", "found me", parent="parent", updated=2)
+    old.add("grandchild", parent="child", updated=3)
+    answer = find(library(old, new), Query(words=("found",)))
+    assert ids(answer) == ["parent"]
+    assert len(answer.rows[0].subagents) == 2
+
+
+# -- one session in several stores ---------------------------------------------------------
+
+
+def test_the_higher_rank_is_believed_then_the_newer_copy() -> None:
+    files, database = Shelf(Path("/files"), kind="files"), Shelf(Path("/db"), rank=1)
+    other = Shelf(Path("/db2"), rank=1)
+    files.add("s", "From files", updated=99)
+    database.add("s", "From the database", updated=5)
+    answer = find(library(files, database), Query())
+    assert [row.session.title for row in answer.rows] == ["From the database"]
+    assert answer.rows[0].entry.also_in == ("/files",)
+    other.add("s", "From the newer database", updated=6)
+    answer = find(library(files, database, other), Query())
+    assert [row.session.title for row in answer.rows] == ["From the newer database"]
+    assert answer.rows[0].entry.also_in == ("/db", "/files")
+
+
+def test_further_copies_within_a_store_are_named_too() -> None:
+    shelf = Shelf(HERE)
+    shelf.add("s", also_in=("/shelf/copy.json",))
+    assert find(library(shelf), Query()).rows[0].entry.also_in == ("/shelf/copy.json",)
+
+
+def test_a_title_that_is_no_longer_true_does_not_match() -> None:
+    old, new = Shelf(Path("/old")), Shelf(Path("/new"), rank=1)
+    old.add("s", "Before", updated=1)
+    new.add("s", "After", updated=1)
+    assert ids(find(library(old, new), Query(words=("before",)))) == []
+    assert ids(find(library(old, new), Query(words=("after",)))) == ["s"]
+
+
+def test_equal_ids_of_different_tools_are_different_sessions() -> None:
+    one = Memory(Shelf(Path("/one")), name="one", tool="one")
+    two = Memory(Shelf(Path("/two")), name="two", tool="two")
+    for adapter in (one, two):
+        for shelf in adapter.shelves.values():
+            shelf.add("same", tool=adapter.tool)
+    stores = [a.store(s) for a in (one, two) for s in a.shelves.values()]
+    answer = find(Library(Registry.of(one, two), stores), Query())
+    assert sorted(row.session.ref.tool for row in answer.rows) == ["one", "two"]
+
+
+def test_a_session_that_its_tool_no_longer_sees_is_unmigrated() -> None:
+    files = Shelf(Path("/files"), superseded_by=(Path("/db"),))
+    database = Shelf(Path("/db"), rank=1)
+    files.add("both", updated=1)
+    files.add("left", updated=2)
+    database.add("both", updated=1)
+
+    def labels() -> dict[str, tuple[str, ...]]:
+        answer = find(library(files, database), Query())
+        return {row.session.ref.id: row.session.labels for row in answer.rows}
+
+    assert labels() == {"both": (), "left": ("unmigrated",)}
+    database.problems = [Problem(kind="corrupt", path="/db", message="row 7", record="other")]
+    assert labels()["left"] == ("unmigrated",)
+    database.problems = [Problem(kind="corrupt", path="/db", message="row 7", record="left")]
+    assert labels()["left"] == ()
+    database.error = unreadable(database.path)
+    assert labels() == {"both": (), "left": ()}
+
+
+def test_nothing_is_called_unmigrated_when_the_newer_store_was_not_asked() -> None:
+    files = Shelf(Path("/files"), superseded_by=(Path("/db"),))
+    files.add("left")
+    assert find(library(files), Query()).rows[0].session.labels == ()
+
+
+# -- filters -----------------------------------------------------------------------------
+
+
+def test_filters() -> None:
+    shelf = Shelf(HERE)
+    shelf.add("a", directory="/w/app", agent="build", model="x/Sonnet", updated=10)
+    shelf.add("b", directory="/w/app/ui", agent="plan", model="y/gpt", updated=20)
+    shelf.add("c", directory="/w/apple", updated=30, archived=31)
+    shelf.add("d", updated=None)
+    assert search(shelf, directories=("/w/app",)) == ["b", "a"]
+    assert search(shelf, directories=("/w/app/", "/elsewhere")) == ["b", "a"]
+    assert search(shelf, directories=("/",)) == ["c", "b", "a"]
+    assert search(shelf, agent="BUILD") == ["a"]
+    assert search(shelf, model="sonnet") == ["a"]
+    assert search(shelf, since=20) == ["c", "b"]
+    assert search(shelf, until=20) == ["b", "a"]
+    assert search(shelf, archived=False) == ["b", "a", "d"]
+
+
+def test_archived_sessions_do_not_take_the_place_of_others() -> None:
+    shelf = Shelf(HERE)
+    for number in range(500):
+        shelf.add(f"s{number:03}", updated=number, archived=1 if number >= 100 else None)
+    assert search(shelf, archived=False, limit=3) == ["s099", "s098", "s097"]
+
+
+# -- failure -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("words", [(), ("one",), ("ses_12345",)])
+def test_a_failing_store_is_named_and_the_others_answer(words: tuple[str, ...]) -> None:
+    good, bad = Shelf(Path("/good")), Shelf(Path("/bad"), error=unreadable(Path("/bad")))
+    good.add("ses_12345", "one")
+    answer = find(library(good, bad), Query(words=words))
+    assert ids(answer) == ["ses_12345"]
+    assert [problem.path for problem in answer.problems] == ["/bad"]
+    assert answer.incomplete
+    assert not answer.silent
+    assert [(s.failed, s.sessions) for s in answer.searched] == [(False, 1), (True, None)]
+    assert len(bad.asked) == 1, "a store that failed is not asked again"
+
+
+def test_a_store_that_fails_alone_is_not_an_empty_one() -> None:
+    answer = find(library(Shelf(HERE, error=unreadable(HERE))), Query())
+    assert answer.silent
+    assert answer.problems
+
+
+def test_an_adapter_that_breaks_is_a_problem() -> None:
+    answer = find(library(Shelf(HERE, error=ZeroDivisionError("oops"))), Query())
+    assert answer.silent
+    assert [p.kind for p in answer.problems] == ["adapter"]
+    assert "ZeroDivisionError: oops" in answer.problems[0].message
+
+
+def test_one_bad_record_is_told_once_and_is_not_a_failed_store() -> None:
+    bad = Problem(kind="corrupt", path="/shelf/7.json", message="is cut")
+    shelf = Shelf(HERE, problems=[bad])
+    shelf.add("s", "word")
+    answer = find(library(shelf), Query(words=("word",)))
+    assert ids(answer) == ["s"]
+    assert answer.problems == (bad,)
+    assert not answer.incomplete
+
+
+def test_a_problem_of_the_whole_store_is_a_failure() -> None:
+    bad = Problem(kind="unknown-schema", path=str(HERE), message="is of another program")
+    assert find(library(Shelf(HERE, problems=[bad])), Query()).silent
+
+
+def test_no_store_at_all_is_an_empty_answer() -> None:
+    answer = find(library(), Query())
+    assert answer.rows == ()
+    assert not answer.incomplete
+
+
+def test_adapters_are_asked_without_raw_when_it_is_not_wanted() -> None:
+    shelf = Shelf(HERE)
+    adapter = Memory(shelf)
+    found = Library(Registry.of(adapter), [adapter.store(shelf)], raw=False)
+    find(found, Query())
+    assert shelf.asked == [Want(newest=120, raw=False)]
