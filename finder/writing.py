@@ -45,13 +45,27 @@ class Loss:
     note: str
 
 
+# What is reported event by event, so that no rule can hide a mistake: events of these types as a
+# whole, and these fields of any event.
+CONTENT_TYPES = frozenset(
+    {"text", "reasoning", "tool_call", "tool_result", "attachment", "subagent"}
+)
+CONTENT_FIELDS = frozenset({"text", "input", "output", "data"})
+
+
 @dataclass(slots=True)
 class Report:
     """An encoder's reasons for the differences that its draft will show.
 
-    `rule` speaks of all events of a type; the others of one event. Content (whole events, text,
-    inputs, outputs) is reported event by event, so that a rule cannot hide a mistake; rules
-    are for what the format has no place for at all, such as times.
+    `rule` speaks of all events of a type; the others of one event. Content (see CONTENT_TYPES
+    and CONTENT_FIELDS) that is missing or altered is reported event by event; rules are for
+    what the format has no place for at all, such as times.
+
+    Fields are those of `finder.model`, and ``role``; ``labels.synthetic`` is one label,
+    ``usage.input`` one count, and a reason for ``labels`` or ``usage`` goes for all of them.
+    The field ``order`` is an event's place in the story, reported as changed. The envelope of a
+    tool result (a message of role ``tool``) is not compared, and neither is the place of a
+    result among calls that were made together.
     """
 
     rules: dict[tuple[LossKind, str, str | None], str] = field(default_factory=dict)
@@ -73,18 +87,35 @@ class Report:
         """This field of the event has another value in the draft."""
         self.single["changed", id(event), name] = note
 
+    @property
+    def gone(self) -> frozenset[int]:
+        """What `id()` gives for the events that are said to be missing as a whole."""
+        return frozenset(
+            event for kind, event, name in self.single if kind == "dropped" and name is None
+        )
+
     def reason(
         self, kind: LossKind, event: Event | None, type_: str, name: str | None
     ) -> str | None:
         """Why something differs, or None if nobody said that it would."""
+        names: list[str | None] = [None] if name is None else [name, *_wider(name)]
         if event is not None:
-            for key in ((kind, id(event), name), (kind, id(event), None)):
-                if key in self.single:
-                    return self.single[key]
-        for rule in ((kind, type_, name), (kind, "*", name)):
-            if rule in self.rules:
-                return self.rules[rule]
+            for part in (*names, None):
+                note = self.single.get((kind, id(event), part))
+                if note is not None:
+                    return note
+            if (type_ in CONTENT_TYPES) if name is None else (name in CONTENT_FIELDS):
+                return None
+        for part in names:
+            note = self.rules.get((kind, type_, part), self.rules.get((kind, "*", part)))
+            if note is not None:
+                return note
         return None
+
+
+def _wider(name: str) -> list[str]:
+    whole, dot, _ = name.partition(".")
+    return [whole] if dot else []
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +125,7 @@ class Plan:
     Attributes:
         id: the session's id in the target.
         ids: ids in the target of all sessions that are written together, by their source.
+        top: the id in the target of the session at the top of the tree that it is written in.
         parent: the source of the session that this one is a subagent of, if it is written too.
         directory: a working directory that takes the place of the session's own.
         now: milliseconds UTC; the same for all sessions written together.
@@ -101,6 +133,7 @@ class Plan:
 
     id: str
     ids: Mapping[Ref, str]
+    top: str = ""
     parent: Ref | None = None
     directory: str | None = None
     now: int
@@ -108,11 +141,15 @@ class Plan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class File:
-    """One file of a draft: where it goes below the target's root, and its permissions."""
+    """One file of a draft: where it goes below the target's root, and its permissions.
+
+    `appended`: it goes after what a session before it in the same tree put at that path.
+    """
 
     path: str
     data: bytes
     mode: int = 0o644
+    appended: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,11 +161,14 @@ class Draft:
         files: in the order in which they are to appear; the one that makes the session visible
             to its tool comes last.
         store: the path, below the root, of the store that reads it back ("." is the root).
+        owned: folders, below the root, of this session alone. Where it takes the place of an
+            earlier one, what that left in them goes.
     """
 
     id: str
     files: tuple[File, ...]
     store: str
+    owned: tuple[str, ...] = ()
 
 
 class Installation(ABC):
@@ -190,6 +230,28 @@ def turns(events: Sequence[Event]) -> Iterator[Turn]:
         content = [] if isinstance(event, Message) else [event]
     if opened is not None or content:
         yield Turn(opened, tuple(content))
+
+
+def answers(events: Sequence[Event]) -> dict[int, int]:
+    """Which call is answered by which result: the place of each in the stream.
+
+    Tools use an id again in later turns, and some even twice in one. So a result answers a call
+    of its id in the latest message that has an unanswered one, and of several there the first.
+    """
+    waiting: dict[str, list[tuple[int, int]]] = {}  # by id: the message's number, the place
+    found: dict[int, int] = {}
+    message = 0
+    for place, event in enumerate(events):
+        if event.type == "message":
+            message += 1
+        elif event.type == "tool_call":
+            waiting.setdefault(event.call, []).append((message, place))
+        elif event.type == "tool_result" and waiting.get(event.call):
+            calls = waiting[event.call]
+            latest = calls[-1][0]
+            index = next(i for i, (number, _) in enumerate(calls) if number == latest)
+            found[calls.pop(index)[1]] = place
+    return found
 
 
 def derived_id(ref: Ref, length: int, alphabet: str, salt: str = "") -> str:
