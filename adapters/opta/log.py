@@ -18,9 +18,10 @@ from finder.errors import StoreError
 from finder.jsonio import array, integer, mapping, string
 from finder.model import Json, JsonObject, Problem, Usage
 
-_STREAMED = frozenset({"turn.token", "turn.thinking"})
+STREAMED = frozenset({"turn.token", "turn.thinking"})
 # The first of these ends what comes before the model's first word.
-CONTENT = _STREAMED | {"tool.start", "tool.end", "permission.request"}
+CONTENT = STREAMED | {"tool.start", "tool.end", "permission.request"}
+CALLS = frozenset({"tool.start", "permission.request"})
 ENDS = frozenset({"turn.done", "turn.error", "session.cancelled"})
 
 
@@ -120,7 +121,7 @@ def read(paths: Sequence[Path]) -> tuple[list[Entry], list[Problem]]:
     """The records of one session's logs, in order, and which logs could not be read."""
     lines: list[Entry] = []
     problems = []
-    seen: set[bytes] = set()
+    seen: dict[tuple[str, int | None, str], list[Json]] = {}
     for path in paths:
         try:
             data = files.read(path)
@@ -134,16 +135,22 @@ def read(paths: Sequence[Path]) -> tuple[list[Entry], list[Problem]]:
             entry = _entry(line, f"{place}/{number}")
             if entry is None:
                 continue
-            known = jsonio.dumps(entry.raw)
-            if known not in seen:
-                seen.add(known)
-                lines.append(entry)
+            if entry.problem is None:
+                alike = seen.setdefault((_daemon(entry), entry.seq, entry.event), [])
+                if entry.raw in alike:
+                    continue
+                alike.append(entry.raw)
+            lines.append(entry)
     return _runs(_ordered(lines)), problems
 
 
 def _entry(line: bytes, place: str) -> Entry | None:
     if not line.strip():
         return None
+    if not line.strip(b"\x00 \t\r"):  # what a crash of the system leaves of a file
+        return Entry(
+            record=place, raw="", problem=f"{len(line):,} bytes of nothing in an event's place"
+        )
     try:
         raw = jsonio.loads(line)
         problem = None if isinstance(raw, dict) else "a line that is no JSON object"
@@ -191,7 +198,7 @@ def _runs(entries: Iterable[Entry]) -> list[Entry]:
     found: list[Entry] = []
     expected: int | None = None  # the number that goes on with the run
     for entry in entries:
-        if entry.event not in _STREAMED:
+        if entry.event not in STREAMED:
             found.append(entry)
             continue
         text = string(entry.payload.get("text")) or ""

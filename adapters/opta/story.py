@@ -8,6 +8,7 @@ went into no message (failed, killed, or taken out by compaction) are told from 
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -47,7 +48,8 @@ def events(copies: Sequence[Document], entries: list[Entry]) -> Iterator[Event]:
                 call = string(item.get("tool_call_id")) or ""
                 unmasked.setdefault(call, []).append(records.text_of(item))
     before, *turns = log.turns(entries)
-    teller = _Teller(told.items, Story.of(told.items, unmasked), before, turns)
+    calls = {(id_, name, str(sent)) for item in told.items for id_, name, sent in _calls(item)}
+    teller = _Teller(told.items, Story.of(told.items, unmasked), before, turns, calls)
     teller.match(next((copy for copy in copies if copy.kind == "snapshot"), told))
     yield from teller.events()
 
@@ -65,6 +67,7 @@ class _Teller:
     story: Story
     before: Turn
     turns: list[Turn]
+    told: set[tuple[str, str, str]]  # the calls that the messages have
     matched: dict[int, Turn] = field(default_factory=dict)  # by the message that opens the turn
 
     def match(self, written: Document) -> None:
@@ -106,10 +109,8 @@ class _Teller:
         labels: Labels = () if turn.is_done else ("interrupted",)
         if turn.is_done and self._was_compacted():
             labels = ("compacted", "inferred")
-        told = {call for item in self.items for call in map(str, _calls(item))}
         for entry in turn.entries:
-            call = (entry.call, string(entry.payload.get("name")) or "", entry.payload.get("args"))
-            if entry.event == "tool.start" and str(call) in told:
+            if entry.event == "tool.start" and _start(entry) in self.told:
                 yield _beside(entry)
             else:
                 yield _content(entry, None, labels)
@@ -119,21 +120,24 @@ class _Teller:
         return any(map(injected.is_summary, texts))
 
 
-@dataclass(slots=True)
 class _Together:
     """One turn's messages, and its entries among them."""
 
-    items: list[Json]
-    story: Story
-    turn: Turn
+    def __init__(self, items: list[Json], story: Story, turn: Turn) -> None:
+        self.items = items
+        self.story = story
+        self.turn = turn
+        self.queue = deque(turn.entries)
+        self.told: set[str] = set()  # the calls that the messages have
+        self.ends = {entry.call for entry in turn.entries if entry.event == "tool.end"}
 
     def events(self, start: int, end: int) -> Iterator[Event]:
-        queue = list(self.turn.entries)
+        segment = self.items[start:end]
+        self.told = {id_ for item in segment for id_, _, _ in _calls(item)}
+        answers = [i for i in range(start, end) if _role(self.items[i]) == "assistant"]
         began, ended = self.turn.tool_times("tool.start"), self.turn.tool_times("tool.end")
         clock = self.turn.started
-        told = {id_ for item in self.items[start:end] for id_, _, _ in _calls(item)}
-        answers = [i for i in range(start, end) if _role(self.items[i]) == "assistant"]
-        yield from self._take(queue, log.CONTENT | log.ENDS, told)
+        yield from self._take(log.CONTENT | log.ENDS)
         for index in range(start, end):
             item = self.items[index]
             beside = Beside(called=began)
@@ -145,35 +149,31 @@ class _Together:
                 if index == answers[-1]:
                     beside.usage, beside.cancelled = self.turn.usage, self.turn.was_cancelled
                     beside.finished = beside.finished or self.turn.ended
-                stop = {"tool.start", "permission.request"} | log.ENDS
-                beside.inner = list(self._take(queue, stop, told, index))
+                beside.inner = list(self._take(log.CALLS | log.ENDS, index))
             elif _role(item) == "tool":
                 call = string(item.get("tool_call_id")) or ""
                 beside.at = ended.get(call)
                 clock = max(clock or 0, beside.at or 0) or None
-                yield from self._until_result(queue, call, told)
+                yield from self._until_result(call)
             yield from records.events(item, index, self.story, beside)
-        yield from self._take(queue, frozenset(), told)
+        yield from self._take(frozenset())
 
-    def _take(
-        self, queue: list[Entry], stop: frozenset[str] | set[str], told: set[str], at: int = -1
-    ) -> Iterator[Event]:
+    def _take(self, stop: frozenset[str], at: int = -1) -> Iterator[Event]:
         """What comes before an entry of the kinds in `stop`; message `at` is being told."""
-        while queue and queue[0].event not in stop:
-            yield self._event(queue.pop(0), told, at)
+        while self.queue and self.queue[0].event not in stop:
+            yield self._event(self.queue.popleft(), at)
 
-    def _until_result(self, queue: list[Entry], call: str, told: set[str]) -> Iterator[Event]:
-        ends = [i for i, entry in enumerate(queue) if entry.event == "tool.end"]
-        last = next((i for i in ends if queue[i].call == call), None)
-        if last is None:  # a call that was not allowed has no start and no end
-            stop = {"tool.start", "turn.token", "turn.thinking"} | log.ENDS
-            yield from self._take(queue, stop, told)
+    def _until_result(self, call: str) -> Iterator[Event]:
+        if call not in self.ends:  # one that was not allowed has no start and no end
+            yield from self._take(log.STREAMED | log.ENDS | {"tool.start"})
             return
-        for _ in range(last + 1):
-            yield self._event(queue.pop(0), told, -1)
+        while call in self.ends:
+            yield self._event(self.queue.popleft(), -1)
 
-    def _event(self, entry: Entry, told: set[str], at: int) -> Event:
-        if entry.event in {"tool.start", "tool.end"} and entry.call not in told:
+    def _event(self, entry: Entry, at: int) -> Event:
+        if entry.event == "tool.end":
+            self.ends.discard(entry.call)
+        if entry.event in {"tool.start", "tool.end"} and entry.call not in self.told:
             return _content(entry, None, ())
         is_thought = entry.event == "turn.thinking" and at >= 0 and not entry.repeats
         if is_thought and entry.text.strip() != records.text_of(self.items[at]).strip():
@@ -302,6 +302,11 @@ def _identity(item: Json) -> Json:
     if item["role"] == "tool":
         return "tool", item.get("tool_call_id")
     return item
+
+
+def _start(entry: Entry) -> tuple[str, str, str]:
+    name = string(entry.payload.get("name")) or ""
+    return entry.call, name, str(entry.payload.get("args"))
 
 
 def _calls(item: Json) -> list[tuple[str, str, Json]]:
