@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -31,10 +32,16 @@ class Clacky(Adapter):
         resume=True,
     )
 
-    def discover(self, places: Places) -> Iterator[Store]:
-        home = places.home / ".clacky"
-        if layout.is_home(home):
+    def discover(self, places: Places) -> Iterator[Store | Problem]:
+        (home,) = self.homes(places)
+        problem = layout.closed(home)
+        if problem is not None:
+            yield problem
+        elif layout.is_home(home):
             yield self._store(home, "files")
+
+    def homes(self, places: Places) -> Sequence[Path]:
+        return (places.home / ".clacky",)
 
     def detect(self, path: Path) -> Store | None:
         try:
@@ -64,7 +71,8 @@ class Clacky(Adapter):
     def resume(self, session: Session) -> Resume | None:
         """``clacky -a <id>``, where the tool still lists the session."""
         store = Path(session.ref.store)
-        if "trashed" in session.labels or session.raw is None or store.name.endswith(".zip"):
+        # A stray archive is labelled compacted: the tool has no session to it.
+        if {"trashed", "compacted"} & set(session.labels) or store.name.endswith(".zip"):
             return None
         argument = _argument(session.ref.id, layout.listing(store))
         return Resume(argv=("clacky", "-a", argument), cwd=session.directory) if argument else None
@@ -78,7 +86,7 @@ def _argument(session_id: str, listing: Listing) -> str | None:
     short = session_id[:8]
     alike = {file.base for file in listing.sessions if file.base.endswith(short)}
     for argument in (short, session_id) if len(alike) < 2 else (session_id,):
-        if not argument.isdecimal() or int(argument) > 99:
+        if not re.fullmatch(r"0*\d{1,2}", argument, re.ASCII):
             return argument
     return None
 

@@ -88,12 +88,18 @@ def _problem(text: str, head: dict[str, str], sections: tuple[Section, ...]) -> 
         return "the archive is empty"
     if not head:
         return "the archive has no head; it may be damaged"
-    counted = head.get("message_count", "")
-    if not counted.isdecimal():
+    counted = _counted(head)
+    if counted is None:
         return "the archive's head does not say how many messages it has; it may be damaged"
-    if len(sections) < int(counted):
+    if len(sections) < counted:
         return f"the archive has {len(sections)} of the {counted} messages that its head counts"
     return None
+
+
+def _counted(head: dict[str, str]) -> int | None:
+    """How many messages the head says that there are."""
+    text = head.get("message_count", "")
+    return int(text) if text.isdecimal() and len(text) < 10 else None
 
 
 def _head(lines: list[str]) -> tuple[dict[str, str], int]:
@@ -164,8 +170,8 @@ def events(archive: Archive) -> Iterator[Event]:
         )
         raw = None
     # More sections than messages: some message has a heading of its own, and was divided.
-    counted = archive.head.get("message_count", "")
-    divided = counted.isdecimal() and len(archive.sections) > int(counted)
+    counted = _counted(archive.head)
+    divided = counted is not None and len(archive.sections) > counted
     labels = merged(_ARCHIVED, ("inferred",)) if divided else _ARCHIVED
     pending: list[ToolCall] = []
     for number, section in enumerate(archive.sections):

@@ -51,7 +51,6 @@ def sessions(store: Store, wanted: Wanted | None) -> Iterator[Session | Problem]
         if isinstance(found, Problem):
             yield found
             continue
-        yield from _oddities(file, found)
         session = _session(store, file, found, archives)
         copies.setdefault(session.ref.id, []).append(session)
     for alike in copies.values():
@@ -76,24 +75,15 @@ def _records(
             owners |= {id_, file.base}
             continue
         try:
-            record = read(file)
+            record, damage = read(file)
         except StoreError as error:
             yield file, error.problem
             continue
         id_ = str(record["session_id"])
         owners |= {id_, file.base}
         if wanted is None or wanted(id_):
+            yield from ((file, problem) for problem in damage)
             yield file, record
-
-
-def _oddities(file: File, record: JsonObject) -> Iterator[Problem]:
-    """What is damaged in a session that can be read all the same."""
-    path = str(file.path)
-    for key in ("created_at", "updated_at"):
-        value = record.get(key)
-        if value is not None and header.milliseconds(value) is None:
-            message = f"its {key} is {value!r}, which is no time with an offset from UTC"
-            yield Problem(kind="corrupt", path=path, message=message, record=key)
 
 
 def _newest(alike: list[Session]) -> Session:
@@ -103,8 +93,8 @@ def _newest(alike: list[Session]) -> Session:
     return replace(best, also_in=others)
 
 
-def read(file: File) -> JsonObject:
-    """A session's record.
+def read(file: File) -> tuple[JsonObject, list[Problem]]:
+    """A session's record, and what is damaged in it all the same.
 
     Raises:
         StoreError: the file cannot be read, or is not a session.
@@ -124,7 +114,21 @@ def read(file: File) -> JsonObject:
     if not string(record.get("session_id")) or not isinstance(record.get("messages"), list):
         message = "is JSON but no session: it lacks a session_id or the list of messages"
         raise StoreError(Problem(kind="foreign", path=path, message=message))
-    return record
+    return record, list(_oddities(path, record, data))
+
+
+def _oddities(path: str, record: JsonObject, data: bytes) -> Iterator[Problem]:
+    for key in ("created_at", "updated_at"):
+        value = record.get(key)
+        if value is not None and header.milliseconds(value) is None:
+            message = f"its {key} is {str(value)[:60]!r}, which is no time with an offset from UTC"
+            yield Problem(kind="corrupt", path=path, message=message, record=key)
+    try:
+        data.decode()
+    except UnicodeDecodeError as error:
+        # The tool cannot write this: Ruby's JSON refuses such strings.
+        message = f"byte {error.start:,} and maybe more are not UTF-8: some text is damaged"
+        yield Problem(kind="corrupt", path=path, message=message)
 
 
 def _session(store: Store, file: File, record: JsonObject, archives: _Archives) -> Session:
@@ -216,7 +220,7 @@ def generation(store: Store) -> str | None:
     forms = []
     for file in (files[0], files[-1]) if files else ():
         try:
-            forms.append(_form(file, read(file)))
+            forms.append(_form(file, read(file)[0]))
         except StoreError:
             continue
     return " to ".join(dict.fromkeys(forms)) or None

@@ -7,6 +7,8 @@ packed again by hand may have them in a folder.
 from __future__ import annotations
 
 import io
+import os
+import re
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -20,11 +22,18 @@ from finder.model import Problem
 
 # What reading a damaged, encrypted or oddly packed archive raises.
 _DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError)
+# A browser may put a number behind the name of a second download.
+_NAME = r"clacky-session-[0-9a-f]{8}(?: ?\(\d+\))?\.zip"
 _MAX_BYTES = files.MAX_FILE_BYTES
 
 
 def is_export(path: Path) -> bool:
-    """Whether this is a zip archive with a session of Clacky's in it."""
+    """Whether this is a zip archive with a session of Clacky's in it.
+
+    Under the name that the tool gives it, it is one even when it is damaged.
+    """
+    if re.fullmatch(_NAME, path.name):
+        return os.path.lexists(path)
     try:
         if not files.head(path, 4).startswith(b"PK"):
             return False
@@ -34,8 +43,7 @@ def is_export(path: Path) -> bool:
                 for member, name in _members(archive)
             )
     except (StoreError, *_DAMAGE):
-        # A damaged one is still claimed by the name that the tool gives it.
-        return path.name.startswith("clacky-session-") and path.is_file()
+        return False
 
 
 def _begins_as_session(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bool:

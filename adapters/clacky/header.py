@@ -20,6 +20,8 @@ _SECRET_KEY = (
     r"|(?:access|auth|refresh|bearer|api|bot)_?token|client_?secret|app_?secret)$"
 )
 _USER_IN_URL = r"(?<=://)[^/@\s\"']+(?=@)"
+_TOO_DEEP = "[nested too deeply to look for secrets]"
+_DEEPEST = 100
 _SHORTEST_SECRET = 6  # a shorter one may stand in other words by chance
 
 
@@ -33,9 +35,11 @@ def redacted(record: JsonObject) -> JsonObject:
     return cleaned if isinstance(cleaned, dict) else {}
 
 
-def _marked(value: Json, secrets: set[str]) -> Json:
+def _marked(value: Json, secrets: set[str], depth: int = 0) -> Json:
+    if depth > _DEEPEST:
+        return _TOO_DEEP
     if isinstance(value, list):
-        return [_marked(item, secrets) for item in value]
+        return [_marked(item, secrets, depth + 1) for item in value]
     if not isinstance(value, dict):
         return value
     marked = {}
@@ -45,7 +49,7 @@ def _marked(value: Json, secrets: set[str]) -> Json:
                 secrets.add(inner)
             marked[key] = REDACTED
         else:
-            marked[key] = _marked(inner, secrets)
+            marked[key] = _marked(inner, secrets, depth + 1)
     return marked
 
 
@@ -75,7 +79,8 @@ def milliseconds(value: Json) -> int | None:
 def from_seconds(value: Json) -> int | None:
     """Seconds since 1970, as messages have them."""
     seconds = number(value)
-    return None if seconds is None else round(seconds * 1000)
+    # Beyond this no calendar reaches, nor does JSON hold the number exactly.
+    return None if seconds is None or abs(seconds) > 2**43 else round(seconds * 1000)
 
 
 def title(record: JsonObject, messages: list[Json]) -> str | None:

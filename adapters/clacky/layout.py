@@ -17,6 +17,7 @@ _SESSION_NAME = re.compile(rf"{_BASE}\.json")
 _ARCHIVE_NAME = re.compile(rf"({_BASE})-chunk-(\d+)\.md")
 _EXPORTED = "session.json"  # a session's name within an export
 _HEAD_BYTES = 4096
+_LARGE_BYTES = 32 * 1024 * 1024
 # The tool writes session_id as the first key, and these among the next.
 _ID = re.compile(rb'(?:\xef\xbb\xbf)?\s*\{\s*"session_id"\s*:\s*"([^"\\]*)"')
 _KEYS = (b'"created_at"', b'"working_dir"')
@@ -51,7 +52,20 @@ class File:
         """All of it; raises `StoreError`."""
         if self.problem is not None:
             raise StoreError(self.problem)
-        return files.read(self.path) if self.data is None else self.data
+        if self.data is not None:
+            return self.data
+        self._check_size()
+        return files.read(self.path)
+
+    def _check_size(self) -> None:
+        """Refuses what is large and plainly no session, before all of it is in memory."""
+        try:
+            large = self.path.stat().st_size > _LARGE_BYTES
+        except OSError:
+            return  # reading says why
+        if large and files.head(self.path, _HEAD_BYTES).lstrip()[:1] not in (b"{", b"-", b"\xef"):
+            message = "is large and begins neither as a session nor as an archive"
+            raise StoreError(Problem(kind="corrupt", path=str(self.path), message=message))
 
     def session_id(self) -> str | None:
         """The id if it stands, as usual, at the very beginning; reads only that."""
@@ -84,7 +98,7 @@ class Listing:
 
 def kind(path: Path) -> str | None:
     """What kind of store a path is (see `finder.adapter.Store`), or None."""
-    if path.is_dir():
+    if _is_folder(path):
         return "files" if is_home(path) or _is_sessions(path) else None
     if _SESSION_NAME.fullmatch(path.name) or _ARCHIVE_NAME.fullmatch(path.name):
         return "file" if os.path.lexists(path) else None
@@ -93,6 +107,26 @@ def kind(path: Path) -> str | None:
 
         return "archive" if export.is_export(path) else None
     return "file" if path.name.endswith(".json") and looks_like_session(path) else None
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
+
+
+def closed(home: Path) -> Problem | None:
+    """Why a home that is there cannot be looked into."""
+    try:
+        os.scandir(home).close()
+        if _is_folder(home / "sessions"):
+            os.scandir(home / "sessions").close()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        return files.problem_of(home, error)
+    return None
 
 
 def is_home(path: Path) -> bool:
@@ -147,7 +181,7 @@ def listing(path: Path) -> Listing:
     Raises:
         StoreError: it is not there or cannot be listed.
     """
-    if path.is_dir():
+    if _is_folder(path):
         return _listed_home(path) if is_home(path) else _listed_folder(path)
     if path.name.endswith(".zip"):
         from adapters.clacky import export
@@ -190,8 +224,12 @@ def _listed_file(path: Path) -> Listing:
         raise StoreError(files.problem_of(path, FileNotFoundError()))
     if is_archive(path.name):
         return Listing(archives=[File(path)])
-    beside = [path.with_name(name) for name in _names(path.parent) if is_archive(name)]
-    return Listing([File(path)], [File(archive) for archive in beside], strays=False)
+    found = Listing([File(path)], strays=False)
+    try:
+        found.archives = [File(path.with_name(n)) for n in _names(path.parent) if is_archive(n)]
+    except StoreError as error:
+        found.problems.append(error.problem)
+    return found
 
 
 def _names(folder: Path) -> list[str]:

@@ -176,8 +176,8 @@ def _content(message: JsonObject, index: int, labels: Labels, told: Told) -> Ite
         call = string(message.get("tool_call_id")) or record
         yield from results.events(call, content, common, labels, told.calls)
     elif isinstance(content, list):
-        for number_, block in enumerate(content):
-            yield from _block(mapping(block), f"{record}.{number_}", common, labels, told, flagged)
+        for place, block in enumerate(content):
+            yield from _block(block, place, common, labels, told, flagged)
     elif content is not None:
         shown = string(message.get("display_text"))
         yield from texts(as_text(content), common, labels, flagged=flagged, shown=shown)
@@ -222,8 +222,10 @@ def _beyond_flags(labels: Labels) -> Labels:
 
 
 def _block(
-    block: JsonObject, place: str, common: Common, labels: Labels, told: Told, flagged: bool
+    value: Json, place: int, common: Common, labels: Labels, told: Told, flagged: bool
 ) -> Iterator[Event]:
+    block = {"type": "text", "text": value} if isinstance(value, str) else mapping(value)
+    nameless = f"{common['record']}.content[{place}]"
     kind = string(block.get("type"))
     injected_: Labels = ("synthetic",) if flagged else ()
     if kind == "text" and isinstance(block.get("text"), str):
@@ -231,13 +233,13 @@ def _block(
     elif kind in ("image_url", "image", "document"):
         yield attachment(block, common, merged(labels, injected_))
     elif kind == "tool_result":
-        call = string(block.get("tool_use_id")) or place
+        call = string(block.get("tool_use_id")) or nameless
         failed = block.get("is_error") is True
         yield from results.events(
             call, block.get("content"), common, labels, told.calls, failed=failed
         )
     elif kind == "tool_use":
-        call = string(block.get("id")) or place
+        call = string(block.get("id")) or nameless
         name = string(block.get("name")) or ""
         yield _told(
             ToolCall(**common, labels=labels, call=call, name=name, input=block.get("input")), told
@@ -247,7 +249,7 @@ def _block(
         text = string(block.get("thinking")) or ""
         yield Reasoning(**common, labels=labels, text=text, signature=signature)
     else:
-        yield unknown_block(block, common, labels)
+        yield unknown_block(value, place, common, labels)
 
 
 def _files(message: JsonObject, common: Common, labels: Labels) -> Iterator[Attachment]:

@@ -7,7 +7,7 @@ from typing import TypedDict, get_args
 
 from finder import jsonio
 from finder.jsonio import mapping, string
-from finder.model import Attachment, Json, JsonObject, Label, Labels, Notice, Role
+from finder.model import Attachment, Json, JsonObject, Label, Labels, Opaque, Role
 
 _ORDER = {label: place for place, label in enumerate(get_args(Label))}
 _STRIPPED = "[image stripped]"
@@ -32,10 +32,17 @@ def as_text(value: Json) -> str:
     return value if isinstance(value, str) else jsonio.dumps(value).decode("utf-8", "replace")
 
 
-def unknown_block(block: JsonObject, common: Common, labels: Labels) -> Notice:
-    """A content block of a type that is not modelled; its message's `raw` has it too."""
-    text = f"content of the unknown type {block.get('type')!r}: {as_text(block)}"
-    return Notice(**common, labels=labels, kind="state", text=text)
+def unknown_block(value: Json, place: int, common: Common, labels: Labels) -> Opaque:
+    """A content block that is not modelled; it stands in its message's `raw`."""
+    kind = string(mapping(value).get("type")) or jsonio.json_type(value)
+    return Opaque(
+        kind=kind,
+        record=f"{common['record']}.content[{place}]",
+        message=common["message"],
+        role=common["role"],
+        at=common["at"],
+        labels=labels,
+    )
 
 
 def attachment(block: JsonObject, common: Common, labels: Labels) -> Attachment:

@@ -96,13 +96,13 @@ def events(
     status, answer = outcome(output, failed=failed)
     own = _labels_of(output, call, calls)
     yield ToolResult(**common, labels=merged(labels, own), call=call, output=output, status=status)
-    for block in blocks:
+    for place, block in enumerate(blocks):
         if "_todo_reminder" in block:
             reminder = string(block["_todo_reminder"])
         elif block.get("type") in ("image_url", "image", "document"):
             yield attachment(block, common, labels)
         elif block.get("type") != "text":
-            yield unknown_block(block, common, labels)
+            yield unknown_block(block, place, common, labels)
     yield from _asides(call, answer, reminder, common, labels)
     if _is_of_subagent(answer, output):
         yield _subagent(calls.get(call), call, answer or {"result": output}, status, common, labels)
