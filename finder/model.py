@@ -17,7 +17,7 @@ from typing import Any, Literal, NamedTuple, get_args
 
 Label = Literal[
     "synthetic",  # put in by the tool: said neither by the user nor by the model
-    "summary",  # made by compaction
+    "summary",  # made by compaction; the model may have written it, but not to the user
     "compacted",  # has left the live context
     "hidden",  # kept, but neither sent to the model nor shown
     "truncated",  # the store cut it

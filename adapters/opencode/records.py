@@ -74,6 +74,34 @@ class StoredMessage:
     labels: Labels = ()
 
 
+# Parts that only answers have.
+_ANSWER_PARTS = frozenset({"step-start", "step-finish", "reasoning", "tool", "patch", "snapshot"})
+
+
+def known_by_parts(
+    identifier: str,
+    parts: Sequence[StoredPart],
+    problem: str,
+    *,
+    raw: Json = "",
+    labels: Labels = (),
+) -> StoredMessage:
+    """A message whose own record is missing or unreadable (`problem` says why), with its parts.
+
+    Who spoke is deduced from what the parts are, and the label `inferred` says so.
+    """
+    kinds = {part.info.get("type") for part in parts if part.problem is None}
+    role = ("assistant" if kinds & _ANSWER_PARTS else "user") if kinds else None
+    return StoredMessage(
+        id=identifier,
+        info={"role": role} if role else {},
+        raw=raw,
+        parts=parts,
+        problem=problem,
+        labels=(*labels, "inferred") if role else labels,
+    )
+
+
 def story(
     ref: Ref,
     messages: Sequence[StoredMessage],
@@ -202,7 +230,8 @@ class _Writer:
         if info.get("ignored"):
             more.append("hidden")
         if self.stored.info.get("summary") is True and self._role == "assistant":
-            more.append("summary")
+            # The model wrote it, but at the tool's bidding and in the place of what was said.
+            more += ["synthetic", "summary"]
         if self.context.is_replayed(self.position):
             more += ["synthetic", "inferred"]
         yield Text(

@@ -151,7 +151,7 @@ def _compaction(row: StoredRow, labels: Labels) -> Iterator[Event]:
     )
     summary = string(row.info.get("summary")) or string(row.info.get("text"))
     if summary:
-        yield _text(row, "assistant", summary, (*labels, "summary"))
+        yield _text(row, "assistant", summary, (*labels, "synthetic", "summary"))
 
 
 def _shell(row: StoredRow, labels: Labels) -> Iterator[Event]:
