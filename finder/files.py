@@ -40,6 +40,21 @@ def head(path: Path, size: int) -> bytes:
         return os.read(descriptor, size)
 
 
+def lines(path: Path, limit: int = MAX_FILE_BYTES) -> Iterator[bytes]:
+    """The lines of a regular file, without their ends, one at a time; raises like `read`."""
+    with _opened(path, limit) as descriptor:
+        pending: list[bytes] = []
+        while chunk := os.read(descriptor, 1 << 20):
+            first, *rest = chunk.split(b"\n")
+            pending.append(first)
+            if rest:
+                yield b"".join(pending)
+                yield from rest[:-1]
+                pending = [rest[-1]]
+        if last := b"".join(pending):
+            yield last
+
+
 @contextlib.contextmanager
 def _opened(path: Path, limit: int | None) -> Iterator[int]:
     try:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +27,7 @@ _MAX_DEPTH = 900  # of nested values that the standard parser is given; Python's
 def loads(data: bytes | str) -> Json:
     """Parse one JSON text.
 
-    Invalid UTF-8 is kept as surrogate escapes, so that `dumps` writes the same bytes again.
+    Invalid UTF-8 is kept as surrogate escapes (``\\udcff`` for the byte FF).
 
     Raises:
         ValueError: it is not JSON; the message says where.
@@ -51,30 +53,75 @@ def dumps(value: Json, *, indent: bool = False) -> bytes:
     """Write one JSON text in UTF-8, without a line break at the end.
 
     Lone surrogates are written as escapes (``\\ud800``), surrogate escapes as the bytes they
-    stand for are not valid JSON and so are written as escapes too.
+    stand for are not valid JSON and so are written as escapes too. NaN and the infinities are
+    written by these names, as the tools write them.
     """
     import orjson
 
     option = orjson.OPT_NON_STR_KEYS | (orjson.OPT_INDENT_2 if indent else 0)
     try:
-        return orjson.dumps(value, option=option)
+        data = orjson.dumps(value, option=option)
     except (TypeError, ValueError):
         return _slow_dumps(value, indent)
+    # orjson writes null for them.
+    return _slow_dumps(value, indent) if b"null" in data and _has_odd_float(value) else data
 
 
 def _slow_dumps(value: Json, indent: bool) -> bytes:
-    text = json.dumps(
-        value,
-        ensure_ascii=False,
-        indent=2 if indent else None,
-        separators=None if indent else (",", ":"),
-        default=_plain,
-    )
+    try:
+        text = json.dumps(
+            value,
+            ensure_ascii=False,
+            indent=2 if indent else None,
+            separators=None if indent else (",", ":"),
+            default=_plain,
+        )
+    except RecursionError:
+        text = "".join(_tokens(value))
     try:
         return text.encode()
     except UnicodeEncodeError:
         # Lone surrogates: escape just these, and leave all other characters readable.
         return re.sub("[\ud800-\udfff]", lambda m: f"\\u{ord(m[0]):04x}", text).encode()
+
+
+def _has_odd_float(value: Json) -> bool:
+    waiting = [value]
+    for item in waiting:
+        if isinstance(item, float):
+            if not isfinite(item):
+                return True
+        elif isinstance(item, dict):
+            waiting += item.values()
+        elif isinstance(item, list | tuple):
+            waiting += item
+        elif item is not None and not isinstance(item, str | int):
+            waiting += _plain(item).values()
+    return False
+
+
+def _tokens(value: Json) -> Iterator[str]:
+    """The pieces of a JSON text of any depth: deeper than the standard library can go."""
+    waiting: list[tuple[bool, Any]] = [(True, value)]  # (a value or a piece of text, it)
+    while waiting:
+        is_value, item = waiting.pop()
+        if not is_value:
+            yield item
+        elif isinstance(item, dict):
+            pieces = [(k, (True, v)) for k, v in item.items()]
+            waiting.append((False, "}"))
+            for n, (key, inner) in reversed(list(enumerate(pieces))):
+                waiting += [inner, (False, f"{',' if n else ''}{json.dumps(str(key))}:")]
+            waiting.append((False, "{"))
+        elif isinstance(item, list | tuple):
+            waiting.append((False, "]"))
+            for n in range(len(item) - 1, -1, -1):
+                waiting += [(True, item[n]), (False, "," if n else "")]
+            waiting.append((False, "["))
+        elif item is None or isinstance(item, str | int | float):
+            yield json.dumps(item, ensure_ascii=False)
+        else:
+            waiting.append((True, _plain(item)))
 
 
 def _plain(value: Any) -> Json:

@@ -254,6 +254,24 @@ def answers(events: Sequence[Event]) -> dict[int, int]:
     return found
 
 
+def safe_name(text: str) -> str:
+    """A file name made from an id or a title, whatever that holds: it names no other place.
+
+    What is a plain name already stays as it is; anything else also gets a mark made from all of
+    it, so that two ids never get one name.
+    """
+    import hashlib
+    import re
+
+    plain = re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-.")[:80].rstrip("-.")
+    # Windows gives these names to devices, whatever their ending.
+    device = re.fullmatch(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?", plain)
+    if plain == text and not device:
+        return plain
+    mark = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    return f"{plain}-{mark}" if plain and not device else f"session-{mark}"
+
+
 def derived_id(ref: Ref, length: int, alphabet: str, salt: str = "") -> str:
     """An id made from the address of a session: the same session always gives the same id.
 
