@@ -1,0 +1,117 @@
+"""JSON as tools really write it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from finder import jsonio
+from finder.errors import StoreError
+from finder.model import Ref, Text
+
+_VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(st.characters()),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(st.characters()), inner),
+    max_leaves=20,
+)
+
+
+@given(_VALUES)
+def test_what_is_written_is_read_again(value: object) -> None:
+    assert jsonio.loads(jsonio.dumps(value)) == value
+    assert jsonio.loads(jsonio.dumps(value, indent=True)) == value
+    assert json.loads(jsonio.dumps(value)) == value
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        (b"\xef\xbb\xbf[1]", [1]),
+        (b'"\\ud800"', "\ud800"),
+        (b'"\xff"', "\udcff"),
+        (b"123456789012345678901234567890", 123456789012345678901234567890),
+        (b"[-9223372036854775809 , 18446744073709551616]", [-(2**63) - 1, 2**64]),
+        (b'{"n":"123456789012345678901234567890"}', {"n": "123456789012345678901234567890"}),
+        (b"[Infinity]", [float("inf")]),
+    ],
+)
+def test_what_strict_parsers_refuse(text: bytes, value: object) -> None:
+    assert jsonio.loads(text) == value
+
+
+def test_huge_integers_keep_all_digits() -> None:
+    text = b'{"id":123456789012345678901234567890}'
+    assert jsonio.dumps(jsonio.loads(text)) == text
+
+
+def test_lone_surrogates_are_escaped_and_other_characters_left_readable() -> None:
+    assert jsonio.dumps("ü\ud800") == '"ü\\ud800"'.encode()
+
+
+def test_not_a_number_is_written_as_the_tools_write_it() -> None:
+    assert jsonio.dumps([None, float("nan"), -float("inf"), 1.5]) == b"[null,NaN,-Infinity,1.5]"
+
+
+@pytest.mark.parametrize("depth", [300, 900, 990, 1020])
+def test_what_can_be_read_can_be_written_even_deeper(depth: int) -> None:
+    try:
+        value = jsonio.loads("[" * depth + "]" * depth)
+    except ValueError:
+        pytest.skip("too deep to be read")
+    assert jsonio.dumps({"raw": value}) == b'{"raw":' + b"[" * depth + b"]" * depth + b"}"
+
+
+def test_absurd_nesting_is_an_error_and_no_crash() -> None:
+    with pytest.raises(ValueError, match="nested"):
+        jsonio.loads("[" * 200_000)
+
+
+def test_events_are_written_as_they_are() -> None:
+    event = Text(text="hi", record="r", raw={"big": 2**70, "odd": "\ud800"})
+    written = jsonio.loads(jsonio.dumps(event))
+    assert written["text"] == "hi"
+    assert written["raw"] == {"big": 2**70, "odd": "\ud800"}
+    assert jsonio.loads(jsonio.dumps(Ref("a", "b", "c"))) == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [(b"", "empty"), (b" \n\0\0", "empty"), (b'{"a": ', "corrupt"), (b"[1]", "foreign")],
+)
+def test_a_file_without_an_object_is_a_problem_that_names_it(
+    tmp_path: Path, content: bytes, kind: str
+) -> None:
+    path = tmp_path / "file.json"
+    path.write_bytes(content)
+    with pytest.raises(StoreError) as caught:
+        jsonio.read_object(path)
+    assert (caught.value.problem.kind, caught.value.problem.path) == (kind, str(path))
+
+
+def test_a_file_with_an_object(tmp_path: Path) -> None:
+    path = tmp_path / "file.json"
+    path.write_bytes(b'\xef\xbb\xbf{"a": [1]}')
+    assert jsonio.read_object(path) == {"a": [1]}
+    assert [jsonio.json_type(v) for v in ({}, [], "", True, None, 1, 1.5)] == [
+        "object", "array", "string", "boolean", "null", "number", "number"
+    ]  # fmt: skip
+
+
+def test_values_of_another_type_than_expected_are_harmless() -> None:
+    assert [jsonio.string(v) for v in ("a", 1, None)] == ["a", None, None]
+    assert [jsonio.integer(v) for v in (1, 2.0, 2.9, True, "1", 2**70, float("nan"))] == [
+        1, 2, 2, None, None, None, None
+    ]  # fmt: skip
+    assert [jsonio.number(v) for v in (1, 2.5, False, float("inf"), float("nan"))] == [
+        1.0, 2.5, None, None, None
+    ]  # fmt: skip
+    assert [jsonio.mapping(v) for v in ({"a": 1}, [])] == [{"a": 1}, {}]
+    assert [jsonio.array(v) for v in ([1], {})] == [[1], []]
