@@ -10,6 +10,7 @@ from finder.model import Session
 from finder.render.text import cut, cut_start, home_short, line, padded, width
 
 _GAP = "  "
+_NARROWEST = 4
 _UNITS = (
     ("y", 365 * 86_400),
     ("mo", 30 * 86_400),
@@ -116,23 +117,22 @@ def table(
 
 
 def _fitted(columns: Sequence[Column], widths: list[int], room: int) -> list[int]:
-    """Narrow the columns that may be narrowed; in the utmost need leave them out."""
-    widths = list(widths)
-    excess = sum(widths) + len(_GAP) * (len(widths) - 1) - room
-    flexible = [i for i, column in enumerate(columns) if column.least is not None]
-    # First those that are wider than their share of what all flexible ones have together.
+    """Narrow the columns that may be narrowed; where that is not enough, leave the last out."""
+    flexible = [i for i, c in enumerate(columns) if c.least is not None and widths[i]]
+    fitted = list(widths)
+    excess = sum(widths) + len(_GAP) * (sum(w > 0 for w in widths) - 1) - room
     while excess > 0:
-        wider = [i for i in flexible if widths[i] > (columns[i].least or 0)]
+        wider = [i for i in flexible if fitted[i] > (columns[i].least or 0)]
         if not wider:
             break
-        widest = max(wider, key=lambda i: widths[i] / columns[i].share)
-        widths[widest] -= 1
+        fitted[max(wider, key=lambda i: fitted[i] / columns[i].share)] -= 1
         excess -= 1
-    for index in reversed(flexible):
-        if excess > 0 and index != flexible[0]:
-            excess -= widths[index] + len(_GAP)
-            widths[index] = 0
-    return widths
+    if excess <= 0 or not flexible:
+        return fitted
+    if len(flexible) > 1:
+        return _fitted(columns, [0 if i == flexible[-1] else w for i, w in enumerate(widths)], room)
+    fitted[flexible[0]] = max(fitted[flexible[0]] - excess, _NARROWEST)
+    return fitted
 
 
 def _aligned(text: str, column: Column, columns: int) -> str:

@@ -1,0 +1,73 @@
+"""Foreign text on a terminal."""
+
+from __future__ import annotations
+
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from finder.render import text
+
+_HARMLESS_FORMAT = "\u200c\u200d"  # joiners, where they are needed to spell
+
+
+@given(st.text(st.characters(exclude_categories=())))
+def test_nothing_live_is_left(value: str) -> None:
+    for shown in (text.block(value), text.line(value)):
+        for character in shown:
+            category = unicodedata.category(character)
+            assert category not in {"Cc", "Cs"} or character in "\n\t", ascii(character)
+            assert category not in {"Zl", "Zp"}, ascii(character)
+            bidi = unicodedata.bidirectional(character)
+            assert bidi not in {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
+        shown.encode()
+    assert not set("\n\t\r") & set(text.line(value))
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("a\x1b[31mred\x1b]0;title\x07", "a␛[31mred␛]0;title␇"),
+        ("\x9b31m", "<U+009B>31m"),
+        ("safe\u202etxt.exe", "safe<U+202E>txt.exe"),
+        ("pass\u200dword\u200b", "pass<U+200D>word<U+200B>"),
+        ("\U000e0041", "<U+E0041>"),
+        ("half \ud83d", "half \ufffd"),
+        ("over\rwritten", "over␍written"),
+        ("می\u200cخواهم", "می\u200cخواهم"),
+        ("👩\u200d💻", "👩\u200d💻"),
+        ("two\r\nlines\there", "two\nlines\there"),
+    ],
+)
+def test_marks(value: str, shown: str) -> None:
+    assert text.block(value) == shown
+
+
+def test_a_line_is_one_line() -> None:
+    assert text.line("  a\n\n b\t\u2028c\r\nd ") == "a b c d"
+
+
+def test_width_and_cutting() -> None:
+    assert [text.width(t) for t in ("abc", "日本", "e\u0301", "👍")] == [3, 4, 1, 2]
+    assert text.cut("日本語", 6) == "日本語"
+    assert text.cut("日本語", 5) == "日本…"
+    assert text.cut("日本語", 4) == "日…"
+    assert text.cut("abc", 0) == ""
+    assert text.cut_start("/home/dev/code", 6) == "…/code"
+    assert text.padded("日", 4) == "日  "
+
+
+@given(st.text(), st.integers(1, 30))
+def test_what_is_cut_fits(value: str, columns: int) -> None:
+    shown = text.line(value)
+    assert text.width(text.cut(shown, columns)) <= columns
+    assert text.width(text.cut_start(shown, columns)) <= columns
+
+
+def test_home_is_short() -> None:
+    assert text.home_short("/home/dev/x", "/home/dev") == "~/x"
+    assert text.home_short("/home/dev", "/home/dev") == "~"
+    assert text.home_short("/home/developer", "/home/dev") == "/home/developer"
+    assert text.home_short("/x", "/") == "/x"
