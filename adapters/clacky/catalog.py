@@ -40,7 +40,9 @@ class _Archives:
         return self.read[file.path]
 
 
-def sessions(store: Store, wanted: Wanted | None) -> Iterator[Session | Problem]:
+def sessions(
+    store: Store, wanted: Wanted | None, *, raw: bool = True
+) -> Iterator[Session | Problem]:
     """The wanted sessions of a store, or all; each file is read once."""
     listing = layout.listing(store.path)
     yield from listing.problems
@@ -52,6 +54,8 @@ def sessions(store: Store, wanted: Wanted | None) -> Iterator[Session | Problem]
             yield found
             continue
         session = _session(store, file, found, archives)
+        if raw:
+            session = replace(session, raw=header.redacted(found))
         copies.setdefault(session.ref.id, []).append(session)
     for alike in copies.values():
         yield _newest(alike)
@@ -132,7 +136,7 @@ def _oddities(path: str, record: JsonObject, data: bytes) -> Iterator[Problem]:
 
 
 def _session(store: Store, file: File, record: JsonObject, archives: _Archives) -> Session:
-    """The header. `also_in` has the file's own path for now: see `_newest`."""
+    """The header without its raw. `also_in` has the file's own path for now: see `_newest`."""
     told = story.archives_of(record, file, archives.beside(file))
     messages = record["messages"]
     stamps = [file.stamp(), *(one.file.stamp() for one in told)]
@@ -153,7 +157,6 @@ def _session(store: Store, file: File, record: JsonObject, archives: _Archives) 
         ),
         also_in=(str(file.path),),
         stamp=" ".join(stamps),
-        raw=header.redacted(record),
     )
 
 

@@ -7,6 +7,7 @@ which a session's record gets into `Session.raw` or into an event.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator
 
@@ -44,13 +45,18 @@ def _marked(value: Json, secrets: set[str], depth: int = 0) -> Json:
         return value
     marked = {}
     for key, inner in value.items():
-        if re.search(_SECRET_KEY, key) and inner not in (None, "", False, True):
+        if _is_secret(key) and inner not in (None, "", False, True):
             if isinstance(inner, str):
                 secrets.add(inner)
             marked[key] = REDACTED
         else:
             marked[key] = _marked(inner, secrets, depth + 1)
     return marked
+
+
+@functools.lru_cache(maxsize=1024)
+def _is_secret(key: str) -> bool:
+    return re.search(_SECRET_KEY, key) is not None
 
 
 def _without(value: Json, secrets: list[str]) -> Json:

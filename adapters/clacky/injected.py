@@ -65,7 +65,8 @@ def is_summary(message: JsonObject) -> bool:
     """Whether a compaction made the message; by its flag or, before 0.8.1, by its text."""
     if message.get("compressed_summary"):
         return True
-    return is_summary_text(string(message.get("content")) or "")
+    text = string(message.get("content")) or ""
+    return message.get("role") in ("user", "assistant") and is_summary_text(text)
 
 
 def is_summary_text(text: str) -> bool:

@@ -227,11 +227,11 @@ def _block(
     block = {"type": "text", "text": value} if isinstance(value, str) else mapping(value)
     nameless = f"{common['record']}.content[{place}]"
     kind = string(block.get("type"))
-    injected_: Labels = ("synthetic",) if flagged else ()
+    by_tool: Labels = ("synthetic",) if flagged else ()
     if kind == "text" and isinstance(block.get("text"), str):
         yield from texts(block["text"], common, labels, flagged=flagged)
     elif kind in ("image_url", "image", "document"):
-        yield attachment(block, common, merged(labels, injected_))
+        yield attachment(block, common, merged(labels, by_tool))
     elif kind == "tool_result":
         call = string(block.get("tool_use_id")) or nameless
         failed = block.get("is_error") is True

@@ -169,7 +169,7 @@ def _summed(stats: JsonObject) -> str:
     if not tasks:
         return ""
     parts = [f"{tasks} {'task' if tasks == 1 else 'tasks'}"]
-    if cost is not None:
+    if cost:  # 0 also stands for a model without a known price
         parts.append(f"${cost:.4f}")
     if string(stats.get("last_status")):
         parts.append(f"last status: {stats['last_status']}")

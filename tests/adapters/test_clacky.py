@@ -23,6 +23,7 @@ from finder.model import (
     Message,
     Notice,
     Problem,
+    Reasoning,
     Ref,
     Session,
     Subagent,
@@ -266,6 +267,28 @@ def test_skill_text_of_the_tool_is_not_the_models() -> None:
     assert len(skill) == 2
     assert all(e.labels == ("synthetic",) for e in skill)
     assert sum(not e.labels for e in answers) == 5
+
+
+def test_where_an_answer_was_cut_for_its_length() -> None:
+    for version, prefix in (("v0.9.19", "71456ca4"), ("v1.5.1", "d3ad88c3")):
+        (notice,) = [e for e in of(story(version, prefix), Text) if "truncated" in e.labels]
+        assert notice.labels == ("synthetic", "truncated")
+
+
+def test_a_summary_of_the_oldest_versions_is_known_by_its_text() -> None:
+    events = story("v0.5.0", "c5ada103")
+    (summary,) = [e for e in of(events, Text) if "summary" in e.labels]
+    assert summary.labels == ("synthetic", "summary", "inferred")
+    assert [e.labels for e in of(events, Compaction)] == [("inferred",)]
+    assert said(events) == ["And now?"]
+
+
+def test_what_the_model_thought() -> None:
+    for version, prefix in (("v0.9.19", "0fc0f2fd"), ("v1.5.1", "2e3224ae")):
+        events = story(version, prefix)
+        (thought,) = of(events, Reasoning)
+        assert thought.text == "The user greets in many languages. Answer briefly."
+        assert events[events.index(thought) + 1].type == "text"
 
 
 def test_undone_tasks_are_hidden() -> None:
