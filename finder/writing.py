@@ -87,6 +87,10 @@ class Report:
         """This field of the event has another value in the draft."""
         self.single["changed", id(event), name] = note
 
+    def invented(self, event: Event, name: str, *, note: str) -> None:
+        """This field, which the event does not have, has a value in the draft."""
+        self.single["invented", id(event), name] = note
+
     @property
     def gone(self) -> frozenset[int]:
         """What `id()` gives for the events that are said to be missing as a whole."""
