@@ -1,0 +1,525 @@
+"""The command line: what goes to stdout, what to stderr, and how it ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from finder.model import Message, Opaque, Problem, Text, ToolCall
+from tests.calling import NOW, caller
+from tests.memory import Shelf, unreadable
+
+Capture = pytest.CaptureFixture[str]
+
+EVIL = "x\x1b]0;owned\x07\u202e"
+
+
+@pytest.fixture
+def shelf(shelf_path: Path) -> Shelf:
+    shelf = Shelf(shelf_path)
+    shelf.add(
+        "ses_0001",
+        "Fix the login",
+        directory=str(shelf_path.parent),
+        created=NOW - 90_000_000,
+        updated=NOW - 86_400_000,
+        agent="build",
+        model="m/x",
+        raw={"native": 1},
+    )
+    shelf.add("ses_0002", "Look", parent="ses_0001", agent="explore", updated=NOW)
+    shelf.add("ses_0003", "Other thing", updated=NOW - 1000, directory="/else/where")
+    shelf.stories["ses_0001"] = [
+        Message(record="m", message="m", role="user", at=NOW, raw={"id": "m"}),
+        Text(record="t", message="m", text="Hello", at=NOW, raw={"id": "t", "odd": "\ud800"}),
+        Text(record="t2", message="m", text="Be brief.", labels=("synthetic",)),
+        Opaque(kind="part", record="p", problem="not JSON", raw="{"),
+    ]
+    shelf.stories["ses_0002"] = [Text(text="inner", raw={"id": "i"})]
+    return shelf
+
+
+# -- find --------------------------------------------------------------------------------
+
+
+def test_find_prints_a_table(capsys: Capture, tmp_path: Path, shelf: Shelf) -> None:
+    done = caller(capsys, tmp_path, shelf)("find")
+    assert done.out.splitlines() == [
+        "TOOL  TITLE          SUB  AGE  DIRECTORY    ID",
+        "mem   Other thing         now  /else/where  ses_0003",
+        "mem   Fix the login    1   1d  ~            ses_0001",
+    ]
+    assert (done.code, done.err) == (0, "")
+
+
+def test_find_formats(capsys: Capture, tmp_path: Path, shelf: Shelf) -> None:
+    call = caller(capsys, tmp_path, shelf)
+    assert call("find", "--format", "ids").out == "ses_0003\nses_0001\n"
+    assert [s["id"] for s in call("find", "--format", "jsonl").lines] == ["ses_0003", "ses_0001"]
+    assert [s["id"] for s in call("find", "--json").json["sessions"]] == ["ses_0003", "ses_0001"]
+    assert call("find", "--query", "sessions[].id").json == ["ses_0003", "ses_0001"]
+    assert call("find", "-f", "jsonl", "--query", "id").lines == ["ses_0003", "ses_0001"]
+    assert call("find", "-n", "1", "-f", "ids").out == "ses_0003\n"
+
+
+def test_find_options_reach_the_search(capsys: Capture, tmp_path: Path, shelf: Shelf) -> None:
+    call = caller(capsys, tmp_path, shelf)
+
+    def ids(*args: str) -> list[str]:
+        return call("find", "--format", "ids", *args).out.split()
+
+    assert ids("--cwd", ".") == ["ses_0001"]
+    assert ids("--cwd", "/else") == ["ses_0003"]
+    assert ids("--agent", "explore") == ["ses_0001"]
+    assert ids("--agent", "explore", "--subagents") == ["ses_0002"]
+    assert ids("--model", "M/X") == ["ses_0001"]
+    assert ids("--since", "1h", "--subagents") == ["ses_0002", "ses_0003"]
+    assert ids("--until", "2027-01-14") == ["ses_0001"]
+    assert ids("--until", "2027-01-14T07:59:59") == []
+    assert ids("login fix") == ["ses_0001"]
+    assert ids("--sort", "title") == ["ses_0001", "ses_0003"]
+    assert ids("--tool", "mem", "--root", str(shelf.path)) == ["ses_0003", "ses_0001"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need a privilege there")
+def test_a_folder_behind_a_link_is_the_same_folder(
+    capsys: Capture, tmp_path: Path, shelf: Shelf
+) -> None:
+    link = tmp_path / "link"
+    link.symlink_to(shelf.path.parent)
+    done = caller(capsys, tmp_path, shelf)("find", "--cwd", str(link), "--format", "ids")
+    assert done.out == "ses_0001\n"
+
+
+def test_an_empty_answer_says_what_was_searched(
+    capsys: Capture, tmp_path: Path, shelf: Shelf
+) -> None:
+    done = caller(capsys, tmp_path, shelf)("find", "nowhere")
+    assert (done.code, done.out) == (0, "")
+    assert done.err == f"Searched mem: {shelf.path}, 3 sessions\nNo session matches.\n"
+
+
+def test_no_store_at_all_says_where_was_looked(capsys: Capture, tmp_path: Path) -> None:
+    call = caller(capsys, tmp_path)
+    done = call("find")
+    assert (done.code, done.out) == (0, "")
+    assert f"  Sessions in memory: {tmp_path / '.memory'}\n" in done.err
+    assert call("find", "--json").json == {
+        "schema": "session-finder/1",
+        "sessions": [],
+        "problems": [],
+        "searched": [],
+    }
+    assert call("stores").code == 0
+    assert "No session store was found" in call("stores").err
+
+
+# -- get ---------------------------------------------------------------------------------
+
+
+def test_get_json(capsys: Capture, tmp_path: Path, shelf: Shelf) -> None:
+    done = caller(capsys, tmp_path, shelf)("get", "ses_0001", "--json")
+    value = done.json
+    assert list(value) == ["schema", "session", "subagents", "events", "problems"]
+    assert [s["id"] for s in value["subagents"]] == ["ses_0002"]
+    assert [e["seq"] for e in value["events"]] == [0, 1, 2, 3]
+    assert value["events"][1] == {
+        "seq": 1,
+        "type": "text",
+        "record": "t",
+        "at": "2027-01-15T08:00:00.000Z",
+        "message": "m",
+        "role": "user",
+        "text": "Hello",
+        "labels": [],
+    }
+    assert value["problems"] == [
+        {"kind": "corrupt", "path": str(shelf.path), "message": "not JSON", "record": "p"}
+    ]
+    assert "not JSON" in done.err
+    assert done.code == 0
+
+
+def test_get_choices(capsys: Capture, tmp_path: Path, shelf: Shelf) -> None:
+    call = caller(capsys, tmp_path, shelf)
+    typed = call("get", "ses_0001", "--json", "--no-synthetic").json["events"]
+    assert [e["seq"] for e in typed] == [0, 1, 3]
+    assert call("get", "ses_0001", "--json", "--no-subagents").json["subagents"] == []
+    whole = call("get", "ses_0001", "--json", "--with-subagents").json
+    assert [e["text"] for e in whole["subagents"][0]["events"]] == ["inner"]
+    raw = call("get", "ses_0001", "--json", "--raw").json
+    assert raw["session"]["raw"] == {"native": 1}
+    assert raw["events"][1]["raw"] == {"id": "t", "odd": "\ud800"}
+    assert "raw" not in raw["events"][2]
+    assert call("get", "ses_0001", "--query", "events[1].text").json == "Hello"
+
+
+def test_get_lines(capsys: Capture, tmp_path: Path, shelf: Shelf) -> None:
+    lines = caller(capsys, tmp_path, shelf)(
+        "get", "ses_0001", "--format", "jsonl", "--with-subagents"
+    ).lines
+    assert [line["type"] for line in lines] == [
+        "session", "message", "text", "text", "opaque", "session", "text", "problem"
+    ]  # fmt: skip
+    assert lines[0]["schema"] == "session-finder/1"
+    assert [s["id"] for s in lines[0]["subagents"]] == ["ses_0002"]
+    assert lines[5]["id"] == "ses_0002"
+
+
+def test_get_raw(capsys: Capture, tmp_path: Path, shelf: Shelf) -> None:
+    call = caller(capsys, tmp_path, shelf)
+    records = [{"id": "m"}, {"id": "t", "odd": "\ud800"}, "{"]
+    assert call("get", "ses_0001", "--format", "raw").json == {
+        "schema": "session-finder/1",
+        "session": {"native": 1},
+        "records": records,
+    }
+    value = call("get", "ses_0001", "--format", "raw", "--with-subagents").json
+    assert value["subagents"] == [{"session": None, "records": [{"id": "i"}]}]
+    assert call("get", "ses_0001", "--format", "raw", "--live").code == 2
+
+
+def test_get_transcript(capsys: Capture, tmp_path: Path, shelf: Shelf) -> None:
+    out = caller(capsys, tmp_path, shelf)("get", "ses_0001", "--with-subagents").out
+    assert out.startswith("Fix the login\nmem:ses_0001 · ~ · 2027-01-14 07:00 to 2027-01-14 08:00")
+    assert "[synthetic: injected]\nBe brief." in out
+    assert "↳ explore Look ses_0002" in out
+    assert "inner" in out
+    assert "\x1b" not in out
+
+
+def test_get_by_path(capsys: Capture, tmp_path: Path, shelf: Shelf) -> None:
+    call = caller(capsys, tmp_path, shelf)
+    done = call("get", str(shelf.path))
+    assert done.code == 4
+    assert "mem:ses_0003 Other thing" in done.err
+    shelf.sessions.pop()
+    assert call("get", str(shelf.path), "--query", "session.id").json == "ses_0001"
+    assert call("get", "./shelf", "--query", "session.id").json == "ses_0001"
+    assert call("get", "shelf", "--query", "session.id").json == "ses_0001"
+
+
+def test_a_story_that_breaks_off_is_told(
+    capsys: Capture, tmp_path: Path, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call = caller(capsys, tmp_path, shelf)
+    adapter = call.setting.registry.adapter("memory")
+    whole = adapter.events
+
+    def breaking(ref: object) -> object:
+        yield from list(whole(ref))[:2]  # type: ignore[arg-type]
+        raise unreadable(shelf.path)
+
+    monkeypatch.setattr(adapter, "events", breaking)
+    done = call("get", "ses_0001", "--json")
+    assert done.code == 9
+    assert len(done.json["events"]) == 2
+    assert [p["kind"] for p in done.json["problems"]] == ["locked"]
+
+    def broken(ref: object) -> object:
+        raise unreadable(shelf.path)
+        yield
+
+    monkeypatch.setattr(adapter, "events", broken)
+    done = call("get", "ses_0001", "--json")
+    assert (done.code, list(done.json)) == (5, ["error"])
+    assert call("get", "ses_0001").out == ""
+
+
+# -- failure -----------------------------------------------------------------------------
+
+
+def test_a_failing_store_is_told_and_the_rest_is_shown(
+    capsys: Capture, tmp_path: Path, shelf: Shelf
+) -> None:
+    bad = Shelf(tmp_path / "bad", error=unreadable(tmp_path / "bad"))
+    call = caller(capsys, tmp_path, shelf, bad)
+    done = call("find")
+    assert done.code == 9
+    assert done.err == f"finder: {bad.path}: is locked\n"
+    assert "ses_0001" in done.out
+    value = call("find", "--json").json
+    assert [p["path"] for p in value["problems"]] == [str(bad.path)]
+    assert [s["failed"] for s in value["searched"]] == [False, True]
+    assert call("get", "ses_0001").code == 9
+    assert call("stores").code == 9
+
+
+def test_a_failing_store_alone_is_an_error(capsys: Capture, tmp_path: Path) -> None:
+    bad = Shelf(tmp_path / "bad", error=unreadable(tmp_path / "bad"))
+    call = caller(capsys, tmp_path, bad)
+    for args in (("find",), ("find", "word"), ("get", "ses_1"), ("stores",), ("resume", "x")):
+        done = call(*args)
+        assert done.code == 5, args
+        assert f"{bad.path}: is locked" in done.err
+    value = call("find", "--json").json
+    assert value["error"]["kind"] == "unreadable"
+    assert value["sessions"] == []
+    assert value["problems"]
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "kind"),
+    [
+        (("get", "ses_9999"), 3, "not-found"),
+        (("get", "ses_0"), 4, "ambiguous"),
+        (("get",), 2, "usage"),
+        (("find", "--limit", "-1"), 2, "usage"),
+        (("find", "--since", "yesteryear"), 2, "usage"),
+        (("find", "--since", "9999999999999y"), 2, "usage"),
+        (("find", "--tool", "none"), 2, "usage"),
+        (("find", "--root", "missing"), 3, "not-found"),
+        (("find", "--query", "sessions[0"), 2, "usage"),
+        (("find", "--query", "nothing(@)"), 2, "usage"),
+        (("find", "--query", "length(`1`)"), 2, "usage"),
+        (("find", "--query", ""), 2, "usage"),
+        (("find", "--format", "ids", "--query", "@"), 2, "usage"),
+        (("get", "ses_0001", "--no-subagents", "--with-subagents"), 2, "usage"),
+        (("nothing",), 2, "usage"),
+        (("--nothing",), 2, "usage"),
+    ],
+)
+def test_errors(
+    capsys: Capture, tmp_path: Path, shelf: Shelf, args: tuple[str, ...], code: int, kind: str
+) -> None:
+    call = caller(capsys, tmp_path, shelf)
+    done = call(*args)
+    assert done.code == code
+    assert done.err.startswith("finder: ")
+    assert "Traceback" not in done.err
+    if "--query" not in args:
+        assert done.out == ""
+    done = call(*args, *([] if "--format" in args else ["--json"]))
+    assert done.code == code
+    assert list(done.json) == ["error"]
+    assert list(done.json["error"]) == ["kind", "message", "hint", "candidates"]
+    assert done.json["error"]["kind"] == kind
+
+
+def test_a_broken_query_says_where(capsys: Capture, tmp_path: Path) -> None:
+    done = caller(capsys, tmp_path)("find", "--query", "sessions[?a==]")
+    assert "at column 14" in done.err
+    assert "  sessions[?a==]\n               ^" in done.err
+
+
+def test_roots_that_hold_nothing(capsys: Capture, tmp_path: Path) -> None:
+    import sqlite3
+    from contextlib import closing
+
+    (tmp_path / "empty.json").write_bytes(b"")
+    (tmp_path / "cut.json").write_bytes(b'{"a": ')
+    (tmp_path / "list.json").write_bytes(b"[1]")
+    (tmp_path / "text.txt").write_bytes(b"hello")
+    (tmp_path / "folder").mkdir()
+    with closing(sqlite3.connect(tmp_path / "other.db")) as database:
+        database.execute("CREATE TABLE recipes (a)")
+        database.commit()
+    call = caller(capsys, tmp_path)
+    said = {
+        name: (call("find", "--root", name).code, call("find", "--root", name).err)
+        for name in ("empty.json", "cut.json", "list.json", "text.txt", "folder", "other.db")
+    }
+    assert {name: code for name, (code, _) in said.items()} == {
+        "empty.json": 5, "cut.json": 5, "list.json": 3, "text.txt": 3, "folder": 3, "other.db": 5,
+    }  # fmt: skip
+    assert all(str(tmp_path / name) in err for name, (_, err) in said.items())
+    assert "recipes" in said["other.db"][1]
+
+
+def test_a_bug_is_called_one(
+    capsys: Capture, tmp_path: Path, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call = caller(capsys, tmp_path, shelf)
+
+    def broken(ref: object) -> object:
+        raise KeyError("oops")
+
+    monkeypatch.setattr(call.setting.registry.adapter("memory"), "events", broken)
+    done = call("get", "ses_0001", "--json")
+    assert (done.code, done.json["error"]["kind"]) == (70, "bug")
+    assert "Traceback" not in done.err
+    monkeypatch.setenv("FINDER_DEBUG", "1")
+    assert "Traceback" in call("get", "ses_0001").err
+
+
+def test_nothing_live_reaches_the_terminal(capsys: Capture, tmp_path: Path) -> None:
+    path = tmp_path / f"shelf{EVIL}"
+    path.mkdir()
+    shelf = Shelf(path, problems=[Problem(kind="corrupt", path=EVIL, message=EVIL, record=EVIL)])
+    for number in (1, 2):
+        shelf.add(f"ses_{number}{EVIL}", EVIL, directory=EVIL, agent=EVIL, model=EVIL)
+    shelf.stories[f"ses_1{EVIL}"] = [Text(text=EVIL), ToolCall(call="1", name=EVIL, input=EVIL)]
+    for columns in (None, 80):
+        call = caller(capsys, tmp_path, shelf, columns=columns, env={"NO_COLOR": "1"})
+        for args in (
+            ("find",), ("find", "--format", "ids"), ("find", "zzz"), ("get", "ses_1"),
+            ("get", "ses_"), ("get", "ses_9"), ("get", str(path)), ("stores",),
+            ("find", "--root", EVIL), ("resume", "ses_1", "--print"), ("--" + EVIL,),
+        ):  # fmt: skip
+            done = call(*args)
+            live = set("\x1b\x07\u202e") & set(done.out + done.err)
+            assert not live, (args, done)
+
+
+# -- the other commands ------------------------------------------------------------------
+
+
+def test_resume_says_what_it_would_run(capsys: Capture, tmp_path: Path, shelf: Shelf) -> None:
+    call = caller(capsys, shelf.path.parent, shelf)
+    assert call("resume", "ses_0003", "--print").out == "cd /else/where && mem --go ses_0003\n"
+    assert call("resume", "--json").json == {
+        "argv": ["mem", "--go", "ses_0001"],
+        "cwd": str(shelf.path.parent),
+    }
+    done = call("resume", "ses_0001")
+    assert done.code == 1
+    assert "mem is not installed" in done.err
+    assert "mem --go ses_0001" in done.err
+
+
+def test_resume_refuses_what_the_tool_would_not_find(capsys: Capture, tmp_path: Path) -> None:
+    new = Shelf(tmp_path / "new")
+    old = Shelf(tmp_path / "old", superseded_by=(new.path,))
+    old.add("left")
+    done = caller(capsys, tmp_path, old, new)("resume", "left", "--print")
+    assert done.code == 1
+    assert "does not look any more" in done.err
+    assert caller(capsys, tmp_path)("resume").code == 3
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the program is a shell script")
+def test_resume_runs_the_tool_in_its_folder(tmp_path: Path) -> None:
+    program = tmp_path / "mem"
+    program.write_text('#!/bin/sh\necho "$PWD $*"\n')
+    program.chmod(0o755)
+    folder = tmp_path / "a folder"
+    folder.mkdir()
+    code = """if True:
+        import sys
+        from pathlib import Path
+        from finder.cli import run
+        from finder.cli.setting import Setting
+        from finder.places import Places
+        from finder.registry import Registry
+        from tests.memory import Memory, Shelf
+        shelf = Shelf(Path("/shelf"))
+        shelf.add("it's", directory=sys.argv[1])
+        here = Places.here()
+        run(["resume", "it's"], Setting(places=here, registry=Registry.of(Memory(shelf)), now=0))
+    """
+    env = {**os.environ, "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"}
+    env["PYTHONPATH"] = str(Path(__file__).parents[1])
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(folder)],
+        env=env,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == f"{folder} --go it's\n"
+
+
+def test_stores_count_what_is_nowhere_else(capsys: Capture, tmp_path: Path) -> None:
+    one, two = Shelf(tmp_path / "one"), Shelf(tmp_path / "two", rank=1, kind="files")
+    one.add("both")
+    two.add("both")
+    two.add("only")
+    two.add("child", parent="only")
+    call = caller(capsys, tmp_path, one, two)
+    found = call("stores", "--json").json["stores"]
+    assert [(s["sessions"], s["subagents"], s["only_here"]) for s in found] == [
+        (1, 0, 0),
+        (3, 1, 2),
+    ]
+    assert call("stores", "--format", "jsonl").lines == found
+    assert call("stores").out.splitlines()[1].split() == [
+        "mem", "database", "1", "1", "0", "0", "~/one"
+    ]  # fmt: skip
+
+
+def test_formats(capsys: Capture, tmp_path: Path) -> None:
+    call = caller(capsys, tmp_path)
+    value = call("formats", "--json").json["formats"]
+    assert [f["adapter"] for f in value] == ["memory"]
+    assert value[0]["can"]["subagents"] is True
+    assert call("formats").out.splitlines()[1].startswith("memory   mem   Sessions in memory")
+    assert call("formats", "--query", "formats[?can.resume].tool").json == ["mem"]
+
+
+def test_finder_alone(capsys: Capture, tmp_path: Path, shelf: Shelf) -> None:
+    done = caller(capsys, shelf.path.parent, shelf)()
+    assert done.code == 0
+    assert done.out.startswith("Usage: finder")
+    done = caller(capsys, shelf.path.parent, shelf, columns=100)()
+    assert "ses_0001" in done.out
+    assert "ses_0003" not in done.out
+    assert done.out.splitlines()[-1].startswith("1 of ~; 1 store searched.")
+    done = caller(capsys, tmp_path / "elsewhere", shelf, columns=100)()
+    assert done.out.startswith("No session of ")
+    done = caller(capsys, tmp_path, columns=100)()
+    assert "No session store was found" in done.out
+
+
+def test_help_has_examples_for_every_command(capsys: Capture, tmp_path: Path) -> None:
+    from finder.cli import COMMANDS
+
+    call = caller(capsys, tmp_path)
+    for command, summary in COMMANDS.items():
+        done = call(command, "--help")
+        assert done.code == 0
+        assert done.out.count(f"  finder {command}") >= 2, command
+        assert summary.rstrip(".").split()[0] in done.out, "the table and the command agree"
+
+
+# -- as a process ------------------------------------------------------------------------
+
+
+def process(*args: str, **options: object) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "finder", *args]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options)  # type: ignore[call-overload, no-any-return]
+
+
+def test_a_closed_pipe_ends_quietly() -> None:
+    for args in (("--help",), ("find", "--help"), ("formats", "--json"), ("formats",)):
+        child = process(*args)
+        assert child.stdout and child.stderr
+        child.stdout.close()
+        assert child.wait(30) == 0, args
+        assert child.stderr.read() == b"", args
+        child.stderr.close()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals differ there")
+def test_an_interrupt_ends_with_130(tmp_path: Path) -> None:
+    code = """if True:
+        import time
+        import finder.find
+        finder.find.find = lambda *_: (print("ready", flush=True), time.sleep(60))
+        from finder.cli import run
+        run(["find"])
+    """
+    child = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert child.stdout and child.stderr
+    assert child.stdout.readline() == b"ready\n"
+    time.sleep(0.1)
+    child.send_signal(signal.SIGINT)
+    assert child.wait(30) == 130
+    assert child.stderr.read() == b"interrupted\n"
+    child.stdout.close()
+    child.stderr.close()
+
+
+def test_a_terminal_that_knows_no_unicode(tmp_path: Path) -> None:
+    env = {**os.environ, "PYTHONIOENCODING": "latin-1"}
+    child = process("find", "--root", "ü\N{SNOWMAN}", env=env, cwd=tmp_path)
+    _, err = child.communicate(timeout=30)
+    assert child.returncode == 3
+    assert b"\\u2603" in err
