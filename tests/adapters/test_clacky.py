@@ -230,7 +230,7 @@ def test_what_a_chat_group_said_before_is_not_the_users(tmp_path: Path) -> None:
     [
         "[SYSTEM] Your response was truncated due to length limit.",
         "[Session context: Today is 2026-11-10, Tuesday. Current model: x. OS: Linux]",
-        "[File: a.csv]\nType: csv\nOriginal: /tmp/a.csv",
+        "[File: a.csv]\nType: csv\nOriginal: /home/dev/a.csv",
     ],
 )
 def test_what_the_tool_said_is_known_by_flag_or_else_by_text(tmp_path: Path, text: str) -> None:
