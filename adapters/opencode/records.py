@@ -383,6 +383,8 @@ def _status(name: str, state: JsonObject, interrupted: bool) -> tuple[Status, tu
     """A tool part's status, and how it was known."""
     stored = state.get("status")
     if stored == "error":
+        if mapping(state.get("metadata")).get("interrupted") is True:
+            return "interrupted", ()
         aborted = string(state.get("error")) in {"Tool execution aborted", "Aborted"}
         return ("interrupted", ("inferred",)) if aborted else ("error", ())
     if stored == "completed":
@@ -408,13 +410,21 @@ def _was_truncated(state: JsonObject) -> bool:
 
 
 def tool_output(state: JsonObject) -> str | None:
-    """What the tool gave back: its output or its error; while it runs, what it said so far."""
+    """What the tool gave back: its output or its error; while it runs, what it said so far.
+
+    Of a call that was cut off the program tells the model what it had said, not the error.
+    """
+    metadata = mapping(state.get("metadata"))
+    if state.get("status") == "error" and metadata.get("interrupted") is True:
+        said = string(metadata.get("output"))
+        if said is not None:
+            return said
     for value in (state.get("output"), state.get("error")):
         if isinstance(value, str):
             return value
         if value is not None:
             return jsonio.dumps(value).decode()
-    return string(mapping(state.get("metadata")).get("output"))
+    return string(metadata.get("output"))
 
 
 def child_id(state: JsonObject) -> str | None:
