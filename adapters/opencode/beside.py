@@ -18,6 +18,8 @@ from finder.model import Attachment, Json, JsonObject, Notice, Opaque
 
 # A larger output stays a path: nobody reads it in a transcript.
 _MAX_OUTPUT_BYTES = 16 * 1024 * 1024
+# Nor is damage of such a size anything that was a record.
+_MAX_DAMAGED_BYTES = 16 * 1024 * 1024
 
 
 def tool_output(data: Path) -> Callable[[JsonObject], Attachment | None]:
@@ -68,7 +70,7 @@ def diff_file(path: Path) -> Notice | Opaque | None:
         if error.problem.kind == "gone":
             return None
         return _unreadable("session_diff", path, error)
-    return Notice(kind="diff", text=_changed(value), record=path.stem, raw=value)
+    return Notice(kind="diff", text=changed_files(value), record=path.stem, raw=value)
 
 
 def todo_file(path: Path) -> Notice | Opaque | None:
@@ -88,14 +90,15 @@ def _unreadable(kind: str, path: Path, error: StoreError) -> Opaque:
 
 
 def text_of(path: Path) -> str:
-    """The text of a file that holds no JSON; nothing where it cannot be read at all."""
+    """The text of a file that holds no JSON; nothing where it is huge or cannot be read at all."""
     try:
-        return files.read(path).decode("utf-8", "surrogateescape")
+        return files.read(path, _MAX_DAMAGED_BYTES).decode("utf-8", "surrogateescape")
     except StoreError:
         return ""
 
 
-def _changed(diffs: Json) -> str:
+def changed_files(diffs: Json) -> str:
+    """A list of file diffs, for a person: one line for each."""
     lines = []
     for item in array(diffs):
         diff = mapping(item)

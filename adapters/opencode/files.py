@@ -67,7 +67,7 @@ class OpenCodeFiles(Adapter):
             folders: Sequence[Path] = homes.legacy_folders(places)
         except OSError as error:
             yield files.problem_of(Path(error.filename or homes.data_folder(places)), error)
-            folders = self.homes(places)  # those that can be looked into
+            folders = (homes.data_folder(places) / "storage", places.home / ".opencode")
         for folder in folders:
             try:
                 store = self._store(folder)

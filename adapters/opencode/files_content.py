@@ -13,22 +13,20 @@ session's parts all stay. What is left is told at the end of its session, labell
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
 from adapters.opencode import beside, v1
 from adapters.opencode.layouts import Layout, json_names, names
-from adapters.opencode.records import StoredMessage, StoredPart, story
+from adapters.opencode.records import StoredMessage, StoredPart, known_by_parts, story
 from finder import files, jsonio
 from finder.errors import NotFoundError, StoreError
 from finder.jsonio import integer, mapping, string
-from finder.model import Event, Json, JsonObject, Labels, Opaque, Ref
+from finder.model import Event, Json, JsonObject, Opaque, Ref
 
 _MISSING = "the message's file is missing; these parts are all that is left of it"
-# Parts that only answers have. They tell who spoke where the message cannot.
-_ANSWER_PARTS = frozenset({"step-start", "step-finish", "reasoning", "tool", "patch", "snapshot"})
 
 
 def events(layout: Layout, ref: Ref) -> Iterator[Event]:
@@ -129,29 +127,13 @@ def _message(layout: Layout, session: str, stem: str) -> StoredMessage:
     if problem is None and not isinstance(info.get("role"), str):
         problem = _said(layout, path, "is no message: it has no role")
     if problem is not None:
-        return replace(_unread(identifier, parts, problem, ()), raw=raw)
+        return known_by_parts(identifier, parts, problem, raw=raw)
     return StoredMessage(
         id=identifier,
         info=info,
         raw=raw,
         parts=parts,
         at=integer(mapping(info.get("time")).get("created")),
-    )
-
-
-def _unread(
-    identifier: str, parts: Sequence[StoredPart], problem: str, labels: Labels
-) -> StoredMessage:
-    """A message that is known by its parts alone. Who spoke is deduced from what they are."""
-    kinds = {part.info.get("type") for part in parts if part.problem is None}
-    role = ("assistant" if kinds & _ANSWER_PARTS else "user") if kinds else None
-    return StoredMessage(
-        id=identifier,
-        info={"role": role} if role else {},
-        raw="",
-        parts=parts,
-        problem=problem,
-        labels=(*labels, "inferred") if role else labels,
     )
 
 
@@ -216,17 +198,18 @@ def left_parts(layout: Layout, session: str) -> list[StoredMessage]:
     if layout.parts_by_session:
         folders = _without_message(layout, session)
     else:
-        folders = [name for name in _left_folders(layout) if owner(layout, name) == session]
+        index = _index(layout)
+        folders = [name for name in index.left if owner(layout, name) == session]
+        # One that had its message when the index was made may have lost it since.
+        now = set(_readable(layout.messages / session))
+        folders += [name for name in index.of_session.get(session, ()) if name not in now]
     found = []
     for name in folders:
         parts = _parts(layout, session, name)
         if parts:
-            found.append(_unread(name, parts, _said_missing(layout, session, name), ("hidden",)))
+            problem = _said(layout, layout.messages / session / f"{name}.json", _MISSING)
+            found.append(known_by_parts(name, parts, problem, labels=("hidden",)))
     return found
-
-
-def _said_missing(layout: Layout, session: str, message: str) -> str:
-    return _said(layout, layout.messages / session / f"{message}.json", _MISSING)
 
 
 def left_by_session(layout: Layout) -> dict[str | None, list[Path]]:
@@ -237,7 +220,7 @@ def left_by_session(layout: Layout) -> dict[str | None, list[Path]]:
             for name in _without_message(layout, session):
                 found.setdefault(session, []).append(layout.parts / session / name)
         return found
-    for name in _left_folders(layout):
+    for name in _index(layout).left:
         folder = layout.parts / name
         if _readable(folder):
             found.setdefault(owner(layout, name), []).append(folder)
@@ -267,29 +250,35 @@ def owner(layout: Layout, message: str) -> str | None:
     return None
 
 
-def _left_folders(layout: Layout) -> tuple[str, ...]:
-    """The folders below ``part/`` that are of no message.
+@dataclass(frozen=True, slots=True)
+class _Index:
+    """Whose message a part folder is of: of none (`left`), or of a session's."""
 
-    Part folders do not say their session, so this needs a listing of all messages. It is kept
-    while no folder comes or goes; but not within two seconds of a change, as a second change
-    might bear the same time.
+    left: tuple[str, ...]
+    of_session: dict[str, list[str]]
+
+
+def _index(layout: Layout) -> _Index:
+    """The folders below ``part/``, which do not say their session, by those below ``message/``.
+
+    This needs a listing of all messages, so it is kept while no folder comes or goes; but not
+    within two seconds of a change, as a second change might bear the same time.
     """
     stamps = tuple(_changed(folder) for folder in (layout.messages, layout.parts))
     if time.time_ns() - max(stamps) < 2_000_000_000:
-        return _listed_left_folders(layout.messages, layout.parts)
-    return _kept_left_folders(layout.messages, layout.parts, stamps)
+        return _listed_index(layout.messages, layout.parts)
+    return _kept_index(layout.messages, layout.parts, stamps)
 
 
 @lru_cache(maxsize=4)
-def _kept_left_folders(messages: Path, parts: Path, _: tuple[int, ...]) -> tuple[str, ...]:
-    return _listed_left_folders(messages, parts)
+def _kept_index(messages: Path, parts: Path, _: tuple[int, ...]) -> _Index:
+    return _listed_index(messages, parts)
 
 
-def _listed_left_folders(messages: Path, parts: Path) -> tuple[str, ...]:
-    left = set(names(parts))
-    for session in names(messages):
-        left.difference_update(_readable(messages / session))
-    return tuple(sorted(left))
+def _listed_index(messages: Path, parts: Path) -> _Index:
+    of_session = {session: _readable(messages / session) for session in names(messages)}
+    left = set(names(parts)).difference(*of_session.values())
+    return _Index(tuple(sorted(left)), of_session)
 
 
 def _changed(folder: Path) -> int:
