@@ -63,10 +63,12 @@ def got(store: LiveStore, session: str) -> JsonObject:
     return document
 
 
-def arranged(records: list[JsonObject]) -> list[JsonObject]:
+def arranged(records: list[Any]) -> list[JsonObject]:
     """Rows of messages and parts, in the order of the story, as the export arranges them."""
     messages: list[JsonObject] = []
     for record in records:
+        if not isinstance(record, dict):
+            continue  # the list of changed files, which OpenCode keeps beside the database
         if record["table"] == "message":
             info = {**_content(record), "id": record["id"], "sessionID": record["session_id"]}
             messages.append({"info": info, "parts": []})
