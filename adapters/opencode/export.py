@@ -79,9 +79,11 @@ class OpenCodeExport(Adapter):
             yield problem
 
     def events(self, ref: Ref) -> Iterator[Event]:
+        from adapters.opencode.beside import tool_output
         from adapters.opencode.records import story
 
-        export = next((e for e in _exports(Path(ref.store))[0] if e.id == ref.id), None)
+        path = Path(ref.store)
+        export = next((e for e in _exports(path)[0] if e.id == ref.id), None)
         if export is None:
             raise NotFoundError(f"{ref.store} has no session {ref.id}")
         yield from story(
@@ -91,6 +93,8 @@ class OpenCodeExport(Adapter):
             # Sessions made before 1.1 have no slug. The summaries of those before 1.0.185 cut
             # the context by themselves.
             old_summaries_count=not export.info.get("slug"),
+            # Full texts of tool results are not in the file; their path still says that they were.
+            attached=tool_output(path.parent),
         )
         yield from export.others
 

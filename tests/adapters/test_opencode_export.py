@@ -92,6 +92,23 @@ def test_an_export_tells_what_the_database_does(session: str) -> None:
     assert shape(story(exported(session), session)) == shape(stored)
 
 
+def test_the_place_of_a_cut_output_is_told(tmp_path: Path) -> None:
+    value = json.loads(exported(TOOLS).read_bytes())
+    part = next(p for m in value["messages"] for p in m["parts"] if p["type"] == "tool")
+    part["state"]["metadata"]["outputPath"] = "/home/dev/.local/share/opencode/tool-output/tool_1"
+    path = written(tmp_path / "e.json", value)
+    (full,) = [e for e in story(path, TOOLS) if e.type == "attachment"]
+    assert (full.name, full.path, full.data) == (
+        "tool_1",
+        part["state"]["metadata"]["outputPath"],
+        None,
+    )
+    (tmp_path / "tool-output").mkdir()
+    (tmp_path / "tool-output" / "tool_1").write_text("whole")
+    (full,) = [e for e in story(path, TOOLS) if e.type == "attachment"]
+    assert full.data == "d2hvbGU="
+
+
 def test_headers_are_those_of_the_session_record() -> None:
     sessions, problems = listed(exported(TOOLS))
     session = sessions[TOOLS]

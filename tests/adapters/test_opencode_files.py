@@ -133,6 +133,7 @@ def told_problems(events: list[Event]) -> list[str]:
         ("1.1.65", 40, 178, 430, 8),
         ("notmigrated", 8, 35, 82, 8),
         ("fieldguide", 9, 60, 165, 0),
+        ("../opencode-db/migrated", 12, 55, 136, 8),
     ],
 )
 def test_as_much_is_read_as_was_counted(
