@@ -54,7 +54,7 @@ def resolve(library: Library, target: str) -> Entry:
     if found:
         hint = "give more of the id, or the tool before it, as in the list"
         raise AmbiguousError(
-            f"{target!r} fits {len(found)} sessions", hint=hint, candidates=_listed(library, found)
+            f"{target!r} fits {_several(len(found))}", hint=hint, candidates=_listed(library, found)
         )
     if library.silent:
         raise StoreError(library.problems[0])
@@ -79,7 +79,7 @@ def resolve_path(library: Library, path: Path) -> Entry:
         return _entry(library, tops[0])
     if tops:
         raise AmbiguousError(
-            f"{path} holds {len(tops)} sessions",
+            f"{path} holds {_several(len(tops))}",
             hint=f"finder find --root {path} lists them; finder get --root {path} ID shows one",
             candidates=_listed(library, tops),
         )
@@ -108,6 +108,11 @@ def _hint(library: Library) -> str:
     if library.incomplete:
         return "some stores could not be read, and it may be in one of these"
     return "finder find WORDS searches titles, ids and directories"
+
+
+def _several(count: int) -> str:
+    shown = f"; the newest {_MOST_CANDIDATES}" if count > _MOST_CANDIDATES else ""
+    return f"{count} sessions{shown}"
 
 
 def _listed(library: Library, keys: Sequence[Key]) -> list[str]:

@@ -87,10 +87,12 @@ class Matcher:
 
         Comparing the query with each distinct word once is far less work than with each title.
         """
+        vocabulary = list({word for session in sessions for word in _vocabulary(session)})
+        if not vocabulary:
+            return
         from rapidfuzz import process
         from rapidfuzz.distance import OSA
 
-        vocabulary = list({word for session in sessions for word in _vocabulary(session)})
         for word in self.words:
             allowed = typos_allowed(word)
             near: list[tuple[str, int, int]] = (

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import re
 import sys
 from collections.abc import Sequence
 from itertools import pairwise
@@ -30,6 +31,7 @@ COMMANDS = {
 }
 
 _INTERRUPTED = 130
+_DASHED = re.compile(r"-[A-Za-z0-9_][A-Za-z0-9_-]{3,}")
 
 
 class Commands(click.Group):
@@ -53,8 +55,20 @@ class Commands(click.Group):
             formatter.write_dl(list(COMMANDS.items()))
 
 
-class Examples(click.Command):
-    """A command whose help ends with examples, each on its own line."""
+class Command(click.Command):
+    """A command whose help ends with examples, and which takes ids that begin with a dash."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Opta's ids may begin with a dash: what cannot be an option is an argument."""
+        short = {name for param in self.get_params(ctx) for name in param.opts if name[1:2] != "-"}
+        ids = [
+            word
+            for word in args
+            if _DASHED.fullmatch(word) and word[:2] not in short and "--" not in args
+        ]
+        if ids:
+            args = [*(word for word in args if word not in ids), "--", *ids]
+        return super().parse_args(ctx, args)
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write them as they are, not wrapped into a paragraph."""

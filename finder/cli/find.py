@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import click
 
-from finder.cli import Examples, options
+from finder.cli import Command, options
 from finder.cli.failure import tell_problems
 from finder.cli.output import Query as JsonQuery
 from finder.cli.output import write_json, write_lines, write_text
@@ -23,7 +23,7 @@ _MOST_STORES = 8
 
 
 @click.command(
-    cls=Examples,
+    cls=Command,
     epilog="""
     finder find login bug --since 2w
     finder find --cwd . --json --query 'sessions[0].id'
@@ -147,5 +147,7 @@ def nothing_found(answer: Answer, library: Library, setting: Setting) -> Iterato
     yield "No session store was found. Looked for:"
     for adapter in setting.registry.adapters():
         homes = ", ".join(str(path) for path in adapter.homes(setting.places))
+        if not (homes or adapter.can.live):
+            continue  # copies and exports have no home of their own
         yield "  " + line(f"{adapter.title}: {homes or f'below {setting.home}'}")
     yield "If the sessions are elsewhere, name the folder: finder find --root PATH"

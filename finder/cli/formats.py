@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from finder.cli import Examples, options
+from finder.cli import Command, options
 from finder.cli.failure import tell_problems
 from finder.cli.output import Query as JsonQuery
 from finder.cli.output import write_json, write_lines, write_text
@@ -16,7 +16,7 @@ from finder.render.table import Column, table
 
 
 @click.command(
-    cls=Examples,
+    cls=Command,
     epilog="""
     finder formats
     finder formats --json --query 'formats[?can.resume].tool'

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import click
 
-from finder.cli import Examples, options
+from finder.cli import Command, options
 from finder.cli.failure import tell_problems
 from finder.cli.output import Query as JsonQuery
 from finder.cli.output import write_json, write_lines, write_object, write_text
@@ -22,10 +22,10 @@ from finder.render import data
 
 
 @click.command(
-    cls=Examples,
+    cls=Command,
     epilog="""
     finder get ses_5f1c
-    finder get opencode:ses_5f1c --json --query 'events[?type==`text`].text'
+    finder get opencode:ses_5f1c --json --query "events[?type=='text'].text"
     """,
 )
 @click.argument("target", metavar="ID|PATH")

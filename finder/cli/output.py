@@ -29,11 +29,15 @@ class Query:
         self._compiled: Any = None
         if expression is None:
             return
+        import warnings
+
         import jmespath
         from jmespath.exceptions import EmptyExpressionError, LexerError, ParseError
 
         try:
-            self._compiled = jmespath.compile(expression)
+            with warnings.catch_warnings():  # `text` without quotes is old, but well understood
+                warnings.simplefilter("ignore", PendingDeprecationWarning)
+                self._compiled = jmespath.compile(expression)
         except EmptyExpressionError:
             raise UsageError("--query is empty, at column 1") from None
         except (LexerError, ParseError) as error:

@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 
 from finder.adapter import Resume
-from finder.cli import Examples, options
+from finder.cli import Command, options
 from finder.cli.failure import tell_problems
 from finder.cli.find import folder_spellings
 from finder.cli.get import located
@@ -25,7 +25,7 @@ from finder.render.text import line
 
 
 @click.command(
-    cls=Examples,
+    cls=Command,
     epilog="""
     finder resume ses_5f1c
     finder resume ses_5f1c --print

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from finder.cli import Examples, options
+from finder.cli import Command, options
 from finder.cli.failure import tell_problems
 from finder.cli.find import known_tools, nothing_found
 from finder.cli.output import Query as JsonQuery
@@ -20,7 +20,7 @@ from finder.source import Source
 
 
 @click.command(
-    cls=Examples,
+    cls=Command,
     epilog="""
     finder stores
     finder stores --root /mnt/backup --json

@@ -183,7 +183,9 @@ class _Writer:
             if event.archive:
                 yield line(f"what left it is in {event.archive}")
         elif isinstance(event, Notice):
-            yield self.paint(self._folded(f"· {event.kind}: {event.text or ''}"), "dim")
+            yield self.paint(
+                self._folded(f"· {event.kind}{': ' if event.text else ''}{event.text or ''}"), "dim"
+            )
         elif isinstance(event, Opaque):
             where = f" {event.record}" if event.record else ""
             yield self.paint(line(f"! unreadable record{where}: {event.problem}"), "warn")
