@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from html.parser import HTMLParser
 
 from finder.model import (
@@ -117,6 +117,7 @@ def everywhere(text: str) -> tuple[Session, list[Event], list[tuple[int, Session
         Opaque(kind=text, problem=text, raw=text, record=text),
         Opaque(kind=text, raw={text: text}),
     ]
+    inside = [replace(event, message=text) for event in inside]
     events: list[Event] = [user, *inside, strange, Text(text=text, message="elsewhere")]
     return header(ref), events, [(1, header(child), events)]
 
