@@ -203,6 +203,10 @@ class Adapter(ABC):
         """
         return None
 
+    def cautions(self, places: Places, sessions: Sequence[Session]) -> Iterator[str]:
+        """What its user should know before these sessions are installed, one sentence each."""
+        return iter(())
+
     def installation(self, places: Places) -> Installation | None:
         """The tool's live store, if sessions come into it by other means than files in `root`.
 

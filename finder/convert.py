@@ -1,135 +1,171 @@
-"""Writing sessions in another format: encoded, staged, read back, compared, and then placed.
+"""Converting sessions: read once, written in the target's form, checked, and then put in place.
 
-Nothing is believed of what an encoder says it did. Its draft is put into a private folder, read
-back through the adapter, and compared with the source; the account of loss is what was measured
-there. A difference for which the encoder gave no reason is a bug, and the target never appears.
+    trees ──read──▶ staging (a private folder; see `finder.staging`) ──▶ placed | installed
+                       └──▶ receipts: what the target could not hold
+
+Until all sessions have been written and compared, nothing outside of the private folder changes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
-from pathlib import Path
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
-from finder import compare
-from finder.adapter import Adapter, Store, Want
-from finder.errors import BugError
+from finder.errors import BugError, RefusedError
+from finder.get import subagents
+from finder.library import Entry, Library
 from finder.model import Event, Ref, Session
-from finder.writing import Draft, Loss, Plan, Report
+from finder.registry import Registry
+from finder.staging import Receipt, Staging, at_home, planned, tried
+from finder.writing import Plan
+
+__all__ = ["planned", "tried"]
 
 
-class Tried(NamedTuple):
-    """What came of encoding one session and reading it back.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tree:
+    """A session and those below it that are written with it, parents first.
 
     Attributes:
-        unexplained: differences that the encoder gave no reason for: bugs.
-        session, events: as read back.
+        read: gives a session's events, and the name of the adapter that they come from.
+        stores: paths of the stores that references to these sessions may name.
     """
 
-    draft: Draft
-    losses: list[Loss]
-    unexplained: list[compare.Difference]
-    session: Session
-    events: list[Event]
+    sessions: tuple[Session, ...]
+    read: Callable[[Session], tuple[str, Iterator[Event]]]
+    stores: tuple[str, ...]
+
+    @property
+    def top(self) -> Session:
+        """The session that was asked for."""
+        return self.sessions[0]
 
 
-def tried(
-    adapter: Adapter,
-    session: Session,
-    events: Sequence[Event],
+def tree_of(registry: Registry, library: Library, entry: Entry, *, below: bool) -> Tree:
+    """A session as it was found, with its subagents or without."""
+
+    def read(session: Session) -> tuple[str, Iterator[Event]]:
+        ref = session.ref
+        name = next(
+            source.store.adapter
+            for source in library.sources
+            if (str(source.store.path), source.store.tool) == (ref.store, ref.tool)
+        )
+        return name, registry.adapter(name).events(ref)
+
+    children = subagents(library, entry) if below else []
+    stores = dict.fromkeys(str(source.store.path) for source in library.sources)
+    return Tree(
+        sessions=(entry.session, *(item.session for item in children)),
+        read=read,
+        stores=tuple(stores),
+    )
+
+
+def plans(tree: Tree, target: Staging, *, salt: str, directory: str | None, now: int) -> list[Plan]:
+    """What is decided about each session of a tree before any of them is written.
+
+    Raises:
+        BugError: the target's adapter gives two of them one id.
+    """
+    own = {s.ref: target.identifier(at_home(s), salt) for s in tree.sessions}
+    if len(set(own.values())) < len(own):
+        raise BugError(f"two sessions below {tree.top.ref} would have one id in the target")
+    ids: dict[Ref, str] = {}
+    for session in tree.sessions:
+        tools = {session.ref.tool, at_home(session).ref.tool}
+        for store in (*tree.stores, session.ref.store):
+            ids.update({Ref(tool, store, session.ref.id): own[session.ref] for tool in tools})
+    return [
+        Plan(
+            id=own[session.ref],
+            ids=ids,
+            top=own[tree.top.ref],
+            # The top one's own parent is not written, though a circle may lead there.
+            parent=session.parent if session.parent in ids and session is not tree.top else None,
+            directory=directory,
+            now=now,
+        )
+        for session in tree.sessions
+    ]
+
+
+@dataclass(slots=True, kw_only=True)
+class Conversion:
+    """Trees that were written into private folders, and what came of it.
+
+    Attributes:
+        staged: a staging for each tree.
+        sidecars: for each tree one of our own, or none at all.
+        receipts: one for each session.
+    """
+
+    trees: Sequence[Tree]
+    staged: list[Staging] = field(default_factory=list)
+    sidecars: list[Staging] = field(default_factory=list)
+    receipts: list[Receipt] = field(default_factory=list)
+
+    def lost(self) -> list[str]:
+        """The kinds of loss that a strict conversion does not accept, with their number."""
+        counts: dict[str, int] = {}
+        for account in self.receipts:
+            for loss in account.losses:
+                if loss.kind in {"dropped", "changed"}:
+                    counts[loss.kind] = counts.get(loss.kind, 0) + loss.count
+        return [f"{count} {kind}" for kind, count in counts.items()]
+
+    def refuse_losses(self) -> None:
+        """
+        Raises:
+            RefusedError: something is dropped or changed.
+        """
+        if lost := self.lost():
+            raise RefusedError(
+                f"the target cannot hold all of it ({', '.join(lost)}); nothing was written",
+                hint="--dry-run shows what; without --strict it is written all the same",
+            )
+
+
+def convert(
+    trees: Sequence[Tree],
+    staging_for: Callable[[int], Staging],
     *,
-    plan: Plan | None = None,
-    folder: Path | None = None,
-) -> Tried:
-    """Encode one session, stage it, read it back and compare.
+    sidecar_for: Callable[[int], Staging] | None = None,
+    salt: str = "",
+    directory: str | None = None,
+    now: int,
+) -> Conversion:
+    """Write the trees into private folders and compare what is there with the sources.
 
     Args:
-        plan: by default the session alone, with the id that the adapter gives it.
-        folder: where to stage it; by default a temporary one that is removed again.
+        staging_for: makes the staging for a tree, by its number from 0.
+        salt: makes other ids than those that the sessions would always get.
+        directory: a working directory that takes the place of the sessions' own.
+        now: milliseconds UTC.
 
     Raises:
-        BugError: what was written is not found by the adapter's own reading.
+        BugError: something differs that should not.
     """
-    import tempfile
-
-    session = at_home(session)
-    plan = plan or planned(adapter, session)
-    report = Report()
-    draft = adapter.encode(session, events, plan, report)
-    with tempfile.TemporaryDirectory(prefix="finder-") as temporary:
-        root = folder or Path(temporary)
-        stage(draft, root)
-        written, back = read_back(adapter, root, draft)
-    found = compare.header_differences(session, written, plan)
-    found += compare.differences(events, back, report=report, ids=plan.ids)
-    losses, unexplained = compare.explained(found, report)
-    return Tried(draft, losses, unexplained, written, back)
-
-
-def at_home(session: Session) -> Session:
-    """The session under its address in the tool whose records its `raw` are.
-
-    So an encoder sees no difference between a session of its own tool and one that went
-    through our own files.
-    """
-    if session.origin is None:
-        return session
-    ref = Ref(session.origin, session.ref.store, session.ref.id)
-    return replace(session, ref=ref, origin=None)
-
-
-def planned(adapter: Adapter, session: Session) -> Plan:
-    """The plan for one session alone."""
-    import time
-
-    identifier = adapter.target_id(session)
-    now = time.time_ns() // 1_000_000
-    return Plan(id=identifier, ids={session.ref: identifier}, top=identifier, now=now)
-
-
-def stage(draft: Draft, root: Path) -> None:
-    """Write a draft's files below a private folder."""
-    for file in draft.files:
-        path = root / safe(file.path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("ab" if file.appended else "xb") as out:
-            out.write(file.data)
-
-
-def safe(path: str) -> Path:
-    """A path of a draft, which must stay below the root that it is put under.
-
-    Raises:
-        BugError: it does not. An adapter never makes paths from what a session says.
-    """
-    from pathlib import PurePosixPath
-
-    pure = PurePosixPath(path)
-    odd = any(c in path for c in "\\\0:") or any(ord(c) < 32 for c in path)
-    if not pure.parts or pure.is_absolute() or ".." in pure.parts or odd:
-        raise BugError(f"an adapter chose the path {path!r} to write to")
-    return Path(*pure.parts)
-
-
-def read_back(adapter: Adapter, root: Path, draft: Draft) -> tuple[Session, list[Event]]:
-    """The session as the adapter reads it from a folder with a draft's files.
-
-    Raises:
-        BugError: it does not find it there.
-    """
-    place = root if draft.store == "." else root / safe(draft.store)
-    store = adapter.detect(place)
-    if store is None:
-        raise BugError(f"adapter {adapter.name!r} does not know what it wrote as {draft.store!r}")
-    session = _found(adapter, store, draft.id)
-    if session is None:
-        raise BugError(f"adapter {adapter.name!r} does not find the session that it wrote")
-    return session, list(adapter.events(session.ref))
-
-
-def _found(adapter: Adapter, store: Store, identifier: str) -> Session | None:
-    for item in adapter.sessions(store, Want(ids=(identifier,))):
-        if isinstance(item, Session) and item.ref.id == identifier:
-            return item
-    return None
+    done = Conversion(trees=trees)
+    for number, tree in enumerate(trees):
+        target = staging_for(number)
+        done.staged.append(target)
+        ways = [(target, plans(tree, target, salt=salt, directory=directory, now=now))]
+        if sidecar_for is not None:
+            sidecar = sidecar_for(number)
+            done.sidecars.append(sidecar)
+            ways.append((sidecar, plans(tree, sidecar, salt="", directory=None, now=now)))
+        for place, session in enumerate(tree.sessions):
+            source, stream = tree.read(session)
+            events = list(stream)
+            for way, planned_ in ways:
+                way.add(at_home(session), events, planned_[place], source)
+            del events
+        accounts = target.finish()
+        done.receipts += [
+            replace(account, source=session.ref)
+            for account, session in zip(accounts, tree.sessions, strict=True)
+        ]
+        for sidecar in done.sidecars[number:]:
+            sidecar.finish()
+    return done

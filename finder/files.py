@@ -27,11 +27,7 @@ def read(path: Path, limit: int = MAX_FILE_BYTES) -> bytes:
     Raises:
         StoreError: gone, not permitted, not a regular file, or larger than `limit` bytes.
     """
-    with _opened(path, limit) as descriptor:
-        chunks = []
-        while chunk := os.read(descriptor, 1 << 20):
-            chunks.append(chunk)
-        return b"".join(chunks)
+    return b"".join(chunks(path, limit))
 
 
 def head(path: Path, size: int) -> bytes:
@@ -42,23 +38,29 @@ def head(path: Path, size: int) -> bytes:
 
 def lines(path: Path, limit: int = MAX_FILE_BYTES) -> Iterator[bytes]:
     """The lines of a regular file, without their ends, one at a time; raises like `read`."""
+    pending: list[bytes] = []
+    for chunk in chunks(path, limit):
+        first, *rest = chunk.split(b"\n")
+        pending.append(first)
+        if rest:
+            yield b"".join(pending)
+            yield from rest[:-1]
+            pending = [rest[-1]]
+    if last := b"".join(pending):
+        yield last
+
+
+def chunks(path: Path, limit: int = MAX_FILE_BYTES) -> Iterator[bytes]:
+    """All bytes of a regular file, a megabyte at a time; raises like `read`."""
     with _opened(path, limit) as descriptor:
-        pending: list[bytes] = []
         while chunk := os.read(descriptor, 1 << 20):
-            first, *rest = chunk.split(b"\n")
-            pending.append(first)
-            if rest:
-                yield b"".join(pending)
-                yield from rest[:-1]
-                pending = [rest[-1]]
-        if last := b"".join(pending):
-            yield last
+            yield chunk
 
 
 @contextlib.contextmanager
 def _opened(path: Path, limit: int | None) -> Iterator[int]:
     try:
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | _BINARY)
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | BINARY)
     except (OSError, ValueError) as error:
         raise StoreError(problem_of(path, error)) from None
     try:
@@ -76,7 +78,7 @@ def _opened(path: Path, limit: int | None) -> Iterator[int]:
         os.close(descriptor)
 
 
-_BINARY = getattr(os, "O_BINARY", 0)  # Windows translates line ends without it
+BINARY = getattr(os, "O_BINARY", 0)  # Windows translates line ends without it
 
 
 def kind_of(mode: int) -> str:
@@ -120,7 +122,7 @@ def write(path: Path, data: bytes, *, mode: int = 0o644, replace: bool = False) 
         else:
             # A link fails where the name is taken; a rename would silently replace it.
             _claim(temporary, path)
-        _flush_folder(path.parent)
+        flush_folder(path.parent)
     except FileExistsError:
         hint = "choose another place, or replace it with --replace"
         raise WriteError(f"{path} exists already", hint=hint) from None
@@ -132,7 +134,7 @@ def write(path: Path, data: bytes, *, mode: int = 0o644, replace: bool = False) 
 
 
 def _write_flushed(path: Path, data: bytes, mode: int) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY, mode)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | BINARY, mode)
     with os.fdopen(descriptor, "wb") as file:
         file.write(data)
         file.flush()
@@ -150,7 +152,8 @@ def _claim(temporary: Path, path: Path) -> None:
         temporary.rename(path)
 
 
-def _flush_folder(folder: Path) -> None:
+def flush_folder(folder: Path) -> None:
+    """Have the names in a folder written to the disk."""
     if os.name == "nt":  # folders cannot be opened there
         return
     descriptor = os.open(folder, os.O_RDONLY)

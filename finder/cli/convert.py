@@ -1,0 +1,299 @@
+"""``finder convert``."""
+
+from __future__ import annotations
+
+import shlex
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import click
+
+from finder import delivery, fetch, jsonio, sidecar
+from finder.adapter import Adapter, Resume
+from finder.cli import Command, options
+from finder.cli.failure import tell_problems
+from finder.cli.get import located
+from finder.cli.output import write_bytes, write_json
+from finder.cli.setting import Setting, setting_of
+from finder.convert import Conversion, Tree, convert, tree_of
+from finder.delivery import Delivery
+from finder.errors import ExitCode, NotFoundError, UsageError
+from finder.files import write
+from finder.library import Entry, Library
+from finder.model import Problem
+from finder.staging import DocumentStaging, FileStaging, Render, Staging, StoreStaging
+
+_DOCUMENTS = {"markdown": ".md", "html": ".html"}
+_SIDECAR = "events"
+
+
+@click.command(
+    cls=Command,
+    epilog="""
+    finder convert ses_5f1c --to opta --install
+    finder convert ses_5f1c --to html --out - > session.html
+    finder convert ses_5f1c --root backup --to clacky --dry-run
+    """,
+)
+@click.argument("targets", metavar="ID|PATH|LINK...", nargs=-1, required=True)
+@click.option("--to", "to", metavar="TARGET", required=True, help="The format; see finder formats.")
+@click.option("--out", metavar="PATH", help="A folder, a file, or - for stdout.")
+@click.option("--install", is_flag=True, help="Into the tool's own home, so that it goes on there.")
+@click.option(
+    "--with-subagents/--no-subagents", default=True, help="The sessions below it too (default)."
+)
+@click.option("--dry-run", is_flag=True, help="Write nothing; say what would be lost.")
+@click.option("--strict", is_flag=True, help="Write nothing if anything is dropped or changed.")
+@click.option("--replace", is_flag=True, help="Take the place of what stands there.")
+@click.option("--new-id", is_flag=True, help="Add a copy: with another id than it gets each time.")
+@click.option(
+    "--sidecar", "with_sidecar", is_flag=True, help="Put all of it beside, for the way back."
+)
+@click.option("--to-cwd", metavar="DIR", help="The working directory that it is to go on in.")
+@click.option("--receipt", metavar="FILE", help="Write the whole receipt there, as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the whole receipt as JSON.")
+@options.root
+@click.pass_context
+def command(  # noqa: PLR0913  (one parameter for each option)
+    ctx: click.Context,
+    targets: tuple[str, ...],
+    to: str,
+    out: str | None,
+    install: bool,
+    with_subagents: bool,
+    dry_run: bool,
+    strict: bool,
+    replace: bool,
+    new_id: bool,
+    with_sidecar: bool,
+    to_cwd: str | None,
+    receipt: str | None,
+    as_json: bool,
+    roots: tuple[str, ...],
+) -> int:
+    """Write sessions in another tool's format, and say exactly what it cannot hold.
+
+    What was written is read back and compared before anything appears. Without --out: a folder
+    in the current one, named after the session. LINK is https://HOST/share/SLUG.
+    """
+    setting = setting_of(ctx)
+    call = Call(
+        setting=setting,
+        to=to,
+        out=out,
+        install=install,
+        below=with_subagents,
+        replace=replace,
+        sidecar=with_sidecar,
+        salt=str(setting.now) if new_id else "",
+        directory=str(setting.path(to_cwd)) if to_cwd else None,
+        roots=roots,
+    )
+    call.check(as_json=as_json)
+    with tempfile.TemporaryDirectory(prefix="finder-") as folder:
+        done = call.staged(targets, Path(folder))
+        if strict:
+            done.refuse_losses()
+        tell_problems(call.problems)
+        for note in call.notes:
+            click.echo(f"finder: {note}", err=True)
+        found = None if dry_run else call.delivered(done)
+        _tell(call, done, found, receipt, as_json)
+    return ExitCode.PARTIAL if call.incomplete else ExitCode.DONE
+
+
+@dataclass(slots=True, kw_only=True)
+class Call:
+    """One call of ``convert``.
+
+    Attributes:
+        notes: what the user should know besides the losses.
+        incomplete: a store could not be read.
+    """
+
+    setting: Setting
+    to: str
+    out: str | None
+    install: bool
+    below: bool
+    replace: bool
+    sidecar: bool
+    salt: str
+    directory: str | None
+    roots: tuple[str, ...]
+    notes: list[str] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    incomplete: bool = False
+    adapter: Adapter | None = None
+
+    def check(self, *, as_json: bool) -> None:
+        """
+        Raises:
+            UsageError: the options contradict each other, or there is no such target.
+        """
+        for one, other, wrong in (
+            ("--install", "--out", self.install and self.out is not None),
+            ("--install", "--sidecar", self.install and self.sidecar),
+            ("--out -", "--json", self.out == "-" and as_json),
+            ("--out -", "--sidecar", self.out == "-" and self.sidecar),
+        ):
+            if wrong:
+                raise UsageError(f"{one} and {other} exclude each other")
+        registry = self.setting.registry
+        known = {a.target: a for a in registry.adapters() if a.target is not None}
+        if self.to not in known and self.to not in _DOCUMENTS:
+            names = sorted({*known, *_DOCUMENTS})
+            raise UsageError(f"there is no format {self.to!r} to convert to", candidates=names)
+        self.adapter = known.get(self.to)
+        if self.install and self.adapter is None:
+            raise UsageError(f"{self.to} is no tool's format", hint="use --out instead")
+
+    # -- reading -----------------------------------------------------------------------------
+
+    def staged(self, targets: Sequence[str], folder: Path) -> Conversion:
+        """All sessions, written in a private folder."""
+        trees: dict[object, Tree] = {}
+        for number, target in enumerate(targets):
+            library, entry = self._located(target, folder, number)
+            tree = tree_of(self.setting.registry, library, entry, below=self.below)
+            trees.setdefault(entry.session.ref, tree)
+            self.problems += [p for p in library.problems if p not in self.problems]
+            self.incomplete = self.incomplete or library.incomplete
+        chosen = list(trees.values())
+        done = convert(
+            chosen,
+            lambda number: self._staging(folder / f"out{number}"),
+            sidecar_for=(lambda n: self._sidecar(folder / f"side{n}")) if self.sidecar else None,
+            salt=self.salt,
+            directory=self.directory,
+            now=self.setting.now,
+        )
+        self._caution(done)
+        return done
+
+    def _located(self, target: str, folder: Path, number: int) -> tuple[Library, Entry]:
+        if fetch.is_link(target):
+            place = folder / f"link{number}"
+            place.mkdir()
+            return located(self.setting, str(fetch.shared(target, place)), ())
+        try:
+            library, entry = located(self.setting, target, self.roots)
+        except NotFoundError:
+            beside = sidecar.of_file(self.setting.path(target))
+            if beside is None or sidecar.changed(beside):
+                raise
+            return self._from_sidecar(beside)
+        if self.roots or self.setting.path(target).exists():
+            beside = sidecar.of_session(entry.session)
+            if beside is not None and not (changed := sidecar.changed(beside)):
+                return self._from_sidecar(beside)
+            if beside is not None:
+                self.notes.append(f"{beside} is not used: {changed[0]} has changed since")
+        return library, entry
+
+    def _from_sidecar(self, path: Path) -> tuple[Library, Entry]:
+        self.notes.append(f"read from {path}, which has all of it")
+        return located(self.setting, str(path.absolute()), ())
+
+    # -- writing -----------------------------------------------------------------------------
+
+    def _staging(self, root: Path) -> Staging:
+        if self.adapter is None:
+            return DocumentStaging(_DOCUMENTS[self.to], _renderer(self.to), root)
+        places = self.setting.places
+        installation = self.adapter.installation(places) if self.install else None
+        if installation is not None:
+            return StoreStaging(self.adapter, installation, self.setting.registry, root)
+        if self.install and self.adapter.root(places) is None:
+            raise delivery.not_installable(self.adapter)
+        return FileStaging(self.adapter, root)
+
+    def _sidecar(self, root: Path) -> Staging:
+        return FileStaging(self.setting.registry.adapter(_SIDECAR), root)
+
+    def _caution(self, done: Conversion) -> None:
+        if self.adapter is None or not self.adapter.can.resume:
+            return
+        sessions = [account.session for account in done.receipts]
+        if self.install:
+            self.notes += self.adapter.cautions(self.setting.places, sessions)
+        for directory in dict.fromkeys(s.directory for s in sessions if s.directory):
+            if not Path(directory).is_dir():
+                self.notes.append(
+                    f"the working directory {directory} does not exist here; "
+                    "--to-cwd sets another"
+                )
+
+    def delivered(self, done: Conversion) -> Delivery:
+        """Put everything in its place."""
+        setting = self.setting
+        if self.out == "-":
+            write_bytes(delivery.to_stream(done))
+            return Delivery()
+        if self.install and self.adapter is not None:
+            return delivery.install(
+                done, self.adapter, setting.registry, setting.places, replace=self.replace
+            )
+        path = setting.path(self.out) if self.out else None
+        if path is None:
+            folders = delivery.default_folders(done, self.to, setting.places.cwd)
+        elif delivery.single(done) and path.suffix and not path.is_dir():
+            return delivery.to_file(done, path, self.to, replace=self.replace)
+        else:
+            folders = [path] * len(done.staged)
+        return delivery.to_folders(done, folders, self.to, replace=self.replace)
+
+
+def _renderer(name: str) -> Render:
+    if name == "html":
+        from finder.render.html import html
+
+        return html
+    from finder.render.markdown import markdown
+
+    return markdown
+
+
+# -- telling -----------------------------------------------------------------------------------
+
+
+def _tell(
+    call: Call, done: Conversion, found: Delivery | None, file: str | None, as_json: bool
+) -> None:
+    from finder.render.receipt import receipt, summary
+
+    whole = receipt(done, found, call.to, call.notes)
+    if file is not None:
+        write(call.setting.path(file), jsonio.dumps(whole, indent=True) + b"\n", replace=True)
+    if as_json:
+        write_json(whole)
+        return
+    aside = call.out == "-"
+    for text in summary(done, call.to):
+        click.echo(text, err=aside)
+    if found is None:
+        click.echo("  nothing was written (--dry-run)", err=aside)
+        return
+    for text in _whereabouts(found):
+        click.echo(text, err=aside)
+
+
+def _whereabouts(found: Delivery) -> list[str]:
+    from finder.render.text import line
+
+    lines = []
+    if found.store is not None:
+        lines.append(f"installed in {found.store}")
+    elif len(found.files) == 1:
+        lines.append(str(found.files[0]))
+    elif found.files:
+        lines.append(f"{len(found.files)} files, the last of them {found.files[-1]}")
+    lines += [_quoted(resume) for resume in found.resumes if resume]
+    return [f"  {line(text)}" for text in lines]
+
+
+def _quoted(resume: Resume) -> str:
+    command = shlex.join(resume.argv)
+    return f"cd {shlex.quote(resume.cwd)} && {command}" if resume.cwd else command

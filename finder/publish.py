@@ -1,0 +1,194 @@
+"""Putting finished files in place: all of them or none, and never over something else.
+
+First every file is written in full beside its place, under a hidden name, and flushed to the disk.
+Then they take their names one by one, in the order given, which an adapter chooses so that the
+last one makes the session visible. Whatever fails on the way, all that was done is undone. Should
+the machine stop in the middle, hidden files (``.….tmp``) may be left, and a new session is not
+visible yet.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import shutil
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from finder.errors import WriteError
+from finder.files import BINARY, flush_folder
+
+_HINT = "choose another place, or replace what is there with --replace"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placed:
+    """One file: what is to be in it, and where it goes."""
+
+    source: Path
+    target: Path
+    mode: int
+
+
+def publish(
+    files: Sequence[Placed],
+    *,
+    replace: bool = False,
+    owned: Iterable[Path] = (),
+    check: Callable[[], None] | None = None,
+) -> None:
+    """Put the files in place.
+
+    Args:
+        replace: whether what stands there may go.
+        owned: folders in which, when replacing, nothing else is to stay.
+        check: called when all is in place; what it raises undoes everything.
+
+    Raises:
+        WriteError: something stands there, or a step failed. Then all is as it was.
+    """
+    _refuse_taken(files, replace)
+    wanted = {file.target for file in files}
+    leftover = _leftover(owned, wanted) if replace else []
+    work = _Work()
+    try:
+        temporary = [work.written(file) for file in files]
+        for file, path in zip(files, temporary, strict=True):
+            work.placed(path, file.target, replace)
+        for path in leftover:
+            work.removed(path)
+        work.flush()
+        if check is not None:
+            check()
+    except FileExistsError as error:
+        work.undo()
+        raise WriteError(f"{error.filename2 or error.filename} exists", hint=_HINT) from None
+    except OSError as error:
+        work.undo()
+        where = error.filename2 or error.filename or files[-1].target
+        reason = error.strerror or str(error)
+        raise WriteError(f"{where} cannot be written: {reason}; nothing was changed") from None
+    except BaseException:
+        work.undo()
+        raise
+    work.finish()
+
+
+def _refuse_taken(files: Sequence[Placed], replace: bool) -> None:
+    seen: set[Path] = set()
+    for file in files:
+        if file.target in seen:
+            raise WriteError(f"two sessions would both be written to {file.target}")
+        seen.add(file.target)
+        if file.target.is_dir():
+            raise WriteError(f"{file.target} is a folder", hint="choose another place")
+    taken = [f.target for f in files if os.path.lexists(f.target)]
+    if taken and not replace:
+        others = f", and {len(taken) - 1} more files" if len(taken) > 1 else ""
+        raise WriteError(f"{taken[0]} exists{others}", hint=_HINT)
+
+
+def _leftover(owned: Iterable[Path], wanted: set[Path]) -> list[Path]:
+    there = (path for folder in owned for path in sorted(folder.rglob("*")))
+    return [p for p in there if p not in wanted and (p.is_symlink() or not p.is_dir())]
+
+
+@dataclass(slots=True)
+class _Work:
+    """What was done so far, and how to take it back."""
+
+    back: list[Callable[[], object]] = field(default_factory=list)
+    unneeded: list[Path] = field(default_factory=list)  # once all has gone well
+    folders: dict[Path, None] = field(default_factory=dict)
+
+    def written(self, file: Placed) -> Path:
+        """The content, flushed, under a hidden name beside its place."""
+        self._make_folder(file.target.parent)
+        path = _hidden(file.target)
+        self.back.append(path.unlink)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | BINARY, file.mode)
+        with os.fdopen(descriptor, "wb") as out, file.source.open("rb") as content:
+            shutil.copyfileobj(content, out, 1 << 20)
+            out.flush()
+            os.fsync(out.fileno())
+        return path
+
+    def placed(self, temporary: Path, target: Path, replace: bool) -> None:
+        """Give a finished file its name. At each moment the old one or the new one has it."""
+        self.folders.setdefault(target.parent)
+        self.unneeded.append(temporary)
+        if replace and os.path.lexists(target):
+            kept = _hidden(target)
+            self.back.append(partial(kept.replace, target))
+            self.unneeded.append(kept)
+            try:
+                os.link(target, kept, follow_symlinks=False)
+            except (OSError, NotImplementedError):  # a file system without hard links
+                target.rename(kept)
+            temporary.replace(target)
+            return
+        self.back.append(partial(_unlink_copy, target, temporary))
+        try:
+            # A link fails where the name is taken; a rename would silently replace it.
+            os.link(temporary, target)
+        except FileExistsError:
+            raise
+        except OSError:
+            if os.path.lexists(target):
+                raise FileExistsError(17, "exists", str(target)) from None
+            temporary.rename(target)
+            self.back.append(target.unlink)
+
+    def removed(self, path: Path) -> None:
+        """Take a file out of the way."""
+        self.folders.setdefault(path.parent)
+        kept = _hidden(path)
+        self.back.append(partial(kept.rename, path))
+        path.rename(kept)
+        self.unneeded.append(kept)
+
+    def flush(self) -> None:
+        """Make the new names last."""
+        for folder in self.folders:
+            flush_folder(folder)
+
+    def undo(self) -> None:
+        """Take everything back, the last first."""
+        for step in reversed(self.back):
+            _insist(step)
+
+    def finish(self) -> None:
+        """Remove what is not needed any more."""
+        for path in self.unneeded:
+            _insist(path.unlink)
+
+    def _make_folder(self, folder: Path) -> None:
+        missing = []
+        while not folder.exists():
+            missing.append(folder)
+            folder = folder.parent
+        for path in reversed(missing):
+            path.mkdir(exist_ok=True)
+            self.back.append(path.rmdir)
+            self.folders.setdefault(path.parent)
+
+
+def _unlink_copy(path: Path, original: Path) -> None:
+    """Unlink a name if it is of the same file as another one, and not somebody else's."""
+    if path.samefile(original):
+        path.unlink()
+
+
+def _insist(step: Callable[[], object]) -> None:
+    """Do what should not fail; once more if it does, since the reason may have passed."""
+    for _ in range(2):
+        with contextlib.suppress(OSError):
+            step()
+            return
+
+
+def _hidden(path: Path) -> Path:
+    return path.with_name(f".{path.name[:80]}.{secrets.token_hex(6)}.tmp")

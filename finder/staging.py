@@ -1,0 +1,394 @@
+"""A private folder where sessions are written, read back and compared, before anybody sees them.
+
+Nothing is believed of what an encoder says it did. Its draft is put into the folder, read back
+through an adapter, and compared with the source; the account of loss is what was measured there.
+A difference for which the encoder gave no reason is a bug, and the target never appears.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple, Protocol
+
+from finder import compare
+from finder.adapter import Adapter, Store, Want
+from finder.errors import BugError
+from finder.model import Event, Ref, Session
+from finder.registry import Registry
+from finder.writing import Draft, File, Installation, Loss, Plan, Report
+
+_MOST_SHOWN = 5
+
+
+class Tried(NamedTuple):
+    """What came of encoding one session and reading it back.
+
+    Attributes:
+        unexplained: differences that the encoder gave no reason for: bugs.
+        session, events: as read back.
+    """
+
+    draft: Draft
+    losses: list[Loss]
+    unexplained: list[compare.Difference]
+    session: Session
+    events: list[Event]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """What became of one session.
+
+    Attributes:
+        source: its address.
+        session: as the target has it.
+        events: how many the source has.
+        losses: how the target differs from the source.
+        measured: it was read back and compared; else `losses` are what is known of the format.
+        exact: the native records are the same ones; None: they are not of the same format.
+    """
+
+    source: Ref
+    session: Session
+    events: int
+    losses: tuple[Loss, ...]
+    measured: bool = True
+    exact: bool | None = None
+
+
+class Part(NamedTuple):
+    """A file in a private folder: its place below the folder, and its permissions."""
+
+    path: Path
+    mode: int
+
+
+class Staging(Protocol):
+    """Takes in the sessions of one tree, parents first, and then has them in its target's form.
+
+    Attributes:
+        root: the private folder.
+    """
+
+    root: Path
+
+    def identifier(self, session: Session, salt: str) -> str:
+        """The session's id in the target."""
+
+    def add(self, session: Session, events: Sequence[Event], plan: Plan, source: str) -> None:
+        """Write one session; `source` is the name of the adapter that it was read with."""
+
+    def finish(self) -> list[Receipt]:
+        """One account for each session."""
+
+    def parts(self) -> list[Part]:
+        """The files below `root`, in the order in which they are to appear."""
+
+    def owned(self) -> list[Path]:
+        """Folders below `root` that belong to these sessions alone."""
+
+
+def at_home(session: Session) -> Session:
+    """The session under its address in the tool whose records its `raw` are.
+
+    So an encoder sees no difference between a session of its own tool and one that went
+    through our own files.
+    """
+    if session.origin is None:
+        return session
+    ref = Ref(session.origin, session.ref.store, session.ref.id)
+    return replace(session, ref=ref, origin=None)
+
+
+# -- files -----------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class FileStaging:
+    """For formats that are files: they are laid out as they will be below the target's root."""
+
+    adapter: Adapter
+    root: Path
+    drafts: list[Draft] = field(default_factory=list)
+    receipts: list[Receipt] = field(default_factory=list)
+
+    def identifier(self, session: Session, salt: str) -> str:
+        return self.adapter.target_id(session, salt)
+
+    def add(self, session: Session, events: Sequence[Event], plan: Plan, source: str) -> None:
+        report = Report()
+        draft = self.adapter.encode(session, events, plan, report)
+        laid_out(draft, self.root)
+        store = _detected(self.adapter, self.root, draft)
+        done = _compared(self.adapter, store, draft, (session, events, plan, report))
+        self.receipts.append(receipt(session, events, done, source == self.adapter.name))
+        # What is in the files need not be in memory too.
+        files = tuple(replace(file, data=b"") for file in draft.files)
+        self.drafts.append(replace(draft, files=files))
+
+    def finish(self) -> list[Receipt]:
+        return self.receipts
+
+    def parts(self) -> list[Part]:
+        """What makes a session visible comes last, and of the sessions the top one."""
+        hidden = [file for draft in self.drafts for file in draft.files[:-1]]
+        visible = [file for draft in reversed(self.drafts) for file in draft.files[-1:]]
+        found = {safe(file.path): file.mode for file in visible}
+        found = {safe(f.path): f.mode for f in hidden if safe(f.path) not in found} | found
+        return [Part(path, mode) for path, mode in found.items()]
+
+    def owned(self) -> list[Path]:
+        return [safe(folder) for draft in self.drafts for folder in draft.owned]
+
+
+def laid_out(draft: Draft, root: Path) -> None:
+    """Write a draft's files below a private folder.
+
+    Sessions that are written together may have a file in common, if they agree about it.
+
+    Raises:
+        BugError: they do not agree.
+    """
+    for file in draft.files:
+        path = root / safe(file.path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if file.appended:
+            with path.open("ab") as out:
+                out.write(file.data)
+        elif not path.exists():
+            path.write_bytes(file.data)
+        elif path.read_bytes() != file.data:
+            raise BugError(f"two sessions have different things to write to {file.path!r}")
+
+
+def safe(path: str) -> Path:
+    """A path of a draft, which must stay below the root that it is put under.
+
+    Raises:
+        BugError: it does not. An adapter never makes paths from what a session says.
+    """
+    pure = PurePosixPath(path)
+    odd = any(c in '\\:*?"<>|' or ord(c) < 32 for c in path)
+    if not pure.parts or pure.is_absolute() or ".." in pure.parts or odd:
+        raise BugError(f"an adapter chose the path {path!r} to write to")
+    return Path(*pure.parts)
+
+
+def _detected(adapter: Adapter, root: Path, draft: Draft) -> Store:
+    store = adapter.detect(root if draft.store == "." else root / safe(draft.store))
+    if store is None:
+        raise BugError(f"adapter {adapter.name!r} does not know what it wrote as {draft.store!r}")
+    return store
+
+
+# -- stores ----------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class StoreStaging:
+    """For stores that sessions come into by other means: a store of the same form stands in."""
+
+    adapter: Adapter
+    installation: Installation
+    registry: Registry
+    root: Path
+    drafts: list[Draft] = field(default_factory=list)
+    _taken: list[tuple[Session, Sequence[Event], Plan, Report]] = field(default_factory=list)
+
+    def identifier(self, session: Session, salt: str) -> str:
+        return self.adapter.target_id(session, salt)
+
+    def add(self, session: Session, events: Sequence[Event], plan: Plan, source: str) -> None:
+        report = Report()
+        self.drafts.append(self.installation.encode(session, events, plan, report))
+        self._taken.append((session, events, plan, report))
+
+    def finish(self) -> list[Receipt]:
+        self.root.mkdir(parents=True, exist_ok=True)
+        path = self.installation.stage(self.drafts, self.root)
+        adapter, store = reader(self.registry, path)
+        receipts = []
+        for draft, taken in zip(self.drafts, self._taken, strict=True):
+            done = _compared(adapter, store, draft, taken)
+            receipts.append(receipt(taken[0], taken[1], done, False))
+        self._taken.clear()
+        return receipts
+
+    def parts(self) -> list[Part]:
+        return []
+
+    def owned(self) -> list[Path]:
+        return []
+
+
+def reader(registry: Registry, path: Path) -> tuple[Adapter, Store]:
+    """The adapter that reads what is at a path.
+
+    Raises:
+        BugError: none does, although one wrote it.
+    """
+    stores = registry.detect(path)
+    if not stores:
+        raise BugError(f"no adapter knows what was written as {path}")
+    return registry.adapter(stores[0].adapter), stores[0]
+
+
+# -- documents -------------------------------------------------------------------------------
+
+Render = Callable[[Session, Sequence[Event], Sequence[tuple[int, Session, list[Event]]]], str]
+
+
+@dataclass(slots=True)
+class DocumentStaging:
+    """For documents that people read: one for a whole tree, and nothing reads them back."""
+
+    ending: str
+    render: Render
+    root: Path
+    _sessions: list[tuple[int, Session, list[Event]]] = field(default_factory=list)
+    _depths: dict[Ref | None, int] = field(default_factory=dict)
+    _name: str = ""
+
+    def identifier(self, session: Session, salt: str) -> str:
+        return session.ref.id
+
+    def add(self, session: Session, events: Sequence[Event], plan: Plan, source: str) -> None:
+        from finder.writing import safe_name
+
+        depth = self._depths.get(plan.parent, -1) + 1 if plan.parent else 0
+        for ref, identifier in plan.ids.items():
+            if identifier == plan.id:
+                self._depths[ref] = depth
+        self._name = self._name or f"{safe_name(plan.top)}{self.ending}"
+        self._sessions.append((depth, session, list(events)))
+
+    def finish(self) -> list[Receipt]:
+        (_, session, events), *below = self._sessions
+        text = self.render(session, events, below)
+        data = text.encode("utf-8", "backslashreplace")
+        draft = Draft(id=session.ref.id, files=(File(path=self._name, data=data),), store=".")
+        laid_out(draft, self.root)
+        return [_stated(session, events) for _, session, events in self._sessions]
+
+    def parts(self) -> list[Part]:
+        return [Part(safe(self._name), 0o644)]
+
+    def owned(self) -> list[Path]:
+        return []
+
+
+def _stated(session: Session, events: Sequence[Event]) -> Receipt:
+    """What is known of documents: they are made for people, and cannot be read back."""
+    counts: dict[str, list[Event]] = {}
+    for event in events:
+        counts.setdefault(event.type, []).append(event)
+    lowered = "told as text for people; no program reads it back"
+    losses = []
+    for kind, found in counts.items():
+        gone = kind == "opaque"
+        note = "records that are not made for people are only counted" if gone else lowered
+        loss = Loss(
+            kind="dropped" if gone else "lowered",
+            type=kind,
+            field=None,
+            count=len(found),
+            first=found[0].record,
+            note=note,
+        )
+        losses.append(loss)
+    return Receipt(
+        source=session.ref,
+        session=session,
+        events=len(events),
+        losses=tuple(losses),
+        measured=False,
+    )
+
+
+# -- comparing -------------------------------------------------------------------------------
+
+_Taken = tuple[Session, Sequence[Event], Plan, Report]
+
+
+def _compared(adapter: Adapter, store: Store, draft: Draft, taken: _Taken) -> Tried:
+    session, events, plan, report = taken
+    written = found(adapter, store, draft.id)
+    if written is None:
+        raise BugError(f"adapter {adapter.name!r} does not find the session that it wrote")
+    back = list(adapter.events(written.ref))
+    seen = compare.header_differences(session, written, plan)
+    seen += compare.differences(events, back, report=report, ids=plan.ids)
+    losses, unexplained = compare.explained(seen, report)
+    return Tried(draft, losses, unexplained, written, back)
+
+
+def found(adapter: Adapter, store: Store, identifier: str) -> Session | None:
+    """One session's header in a store."""
+    for item in adapter.sessions(store, Want(ids=(identifier,))):
+        if isinstance(item, Session) and item.ref.id == identifier:
+            return item
+    return None
+
+
+def receipt(session: Session, events: Sequence[Event], done: Tried, same_format: bool) -> Receipt:
+    """The account of a session that was read back.
+
+    Raises:
+        BugError: there is a difference without a reason.
+    """
+    if done.unexplained:
+        shown = "".join(f"\n  {item}" for item in done.unexplained[:_MOST_SHOWN])
+        count = len(done.unexplained)
+        raise BugError(
+            f"{session.ref} would differ in the target in {count} unforeseen ways, so nothing was "
+            f"written:{shown}",
+            hint="this is a bug of the target's adapter; report it, please, with these lines",
+        )
+    return Receipt(
+        source=session.ref,
+        session=done.session,
+        events=len(events),
+        losses=tuple(done.losses),
+        exact=compare.records_equal(events, done.events) if same_format else None,
+    )
+
+
+def tried(
+    adapter: Adapter,
+    session: Session,
+    events: Sequence[Event],
+    *,
+    plan: Plan | None = None,
+    folder: Path | None = None,
+) -> Tried:
+    """Encode one session, stage it, read it back and compare.
+
+    Args:
+        plan: by default the session alone, with the id that the adapter gives it.
+        folder: where to stage it; by default a temporary one that is removed again.
+
+    Raises:
+        BugError: what was written is not found by the adapter's own reading.
+    """
+    import tempfile
+
+    session = at_home(session)
+    plan = plan or planned(adapter, session)
+    report = Report()
+    draft = adapter.encode(session, events, plan, report)
+    with tempfile.TemporaryDirectory(prefix="finder-") as temporary:
+        root = folder or Path(temporary)
+        laid_out(draft, root)
+        store = _detected(adapter, root, draft)
+        return _compared(adapter, store, draft, (session, events, plan, report))
+
+
+def planned(adapter: Adapter, session: Session) -> Plan:
+    """The plan for one session alone."""
+    import time
+
+    identifier = adapter.target_id(session)
+    now = time.time_ns() // 1_000_000
+    return Plan(id=identifier, ids={session.ref: identifier}, top=identifier, now=now)
