@@ -61,3 +61,12 @@ def fuzz(session: nox.Session) -> None:
     """Mutated copies of the fixtures, for ten minutes; see `python -m tests.fuzz --help`."""
     session.install("-e", ".[test]")
     session.run("python", "-m", "tests.fuzz", *session.posargs)
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Measure whole runs of the program, `-- --peers` others too; `-- --help` tells the options."""
+    # Not editable: what a user gets is measured.
+    session.install("--force-reinstall", "--no-deps", ".")
+    session.install(".")
+    session.run("python", "-m", "tests.bench", *session.posargs)
