@@ -1,0 +1,1 @@
+"""Tests; a package so that folders of it can share what they test with."""
