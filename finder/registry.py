@@ -131,7 +131,7 @@ class Registry:
         seen: set[tuple[str, Path]] = set()
         for found in self._search(root):
             if isinstance(found, Store):
-                key = (found.adapter, found.path.absolute())
+                key = (found.adapter, Path(os.path.realpath(found.path)))
                 if key in seen:
                     continue
                 seen.add(key)

@@ -230,7 +230,7 @@ def _part(part: Json, number: int) -> StoredPart:
 
 def _said(messages: list[StoredMessage]) -> dict[str, str | None]:
     """Agent and model of the newest answer, for sessions that do not say them."""
-    from adapters.opencode.records import model_name
+    from adapters.opencode.fields import model_name
 
     for message in reversed(messages):
         model = model_name(message.info)

@@ -154,7 +154,7 @@ class _Listing:
             return {}
         if not {"session_id", "data", "time_created"} <= set(self.tables.get("message", ())):
             return {}
-        from adapters.opencode.records import model_name
+        from adapters.opencode.fields import model_name
 
         query = (
             "SELECT data FROM message WHERE session_id = ? ORDER BY time_created DESC, id DESC"

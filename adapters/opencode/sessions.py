@@ -28,7 +28,7 @@ def header(
     Args:
         directory, agent, model: what its messages say, for records that do not.
     """
-    from adapters.opencode.records import model_name
+    from adapters.opencode.fields import model_name
 
     time = mapping(info.get("time"))
     title = string(info.get("title"))

@@ -24,7 +24,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from adapters.opencode.records import error_text, file_attachment, model_name, usage
+from adapters.opencode.fields import error_text, file_attachment, model_name, usage
 from finder import jsonio
 from finder.jsonio import array, integer, mapping, number, string
 from finder.model import (
