@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 COMMANDS = {
     "find": "List sessions, or those that match some words.",
     "get": "Show one session: its story and its subagents.",
-    "convert": "Write sessions in another tool's format, without losing a thing unsaid.",
+    "convert": "Write sessions in another tool's format, and account for every loss.",
     "resume": "Continue a session in its own tool.",
     "stores": "Show where sessions are kept on this computer.",
     "formats": "Show which formats are read, and what each can hold.",
