@@ -12,20 +12,13 @@ direction of writing and other unseen characters stand as visible marks. Line en
 
 from __future__ import annotations
 
-import base64
-import binascii
-import re
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
 
-from finder import jsonio
 from finder.model import (
-    Attachment,
     Compaction,
     Event,
-    Json,
     Labels,
     Message,
     Opaque,
@@ -36,6 +29,7 @@ from finder.model import (
     ToolCall,
     ToolResult,
 )
+from finder.render.wording import Fact, said_of
 from finder.writing import Turn, turns
 
 Subagents = Sequence[tuple[int, Session, Sequence[Event] | None]]
@@ -43,11 +37,6 @@ Subagents = Sequence[tuple[int, Session, Sequence[Event] | None]]
 
 The story is None for a session that is only listed.
 """
-
-Fact = tuple[str, str]
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_DATA_URL = re.compile(r"data:([^,]*),", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,8 +136,11 @@ class _Writer:
         left = [event for event in turn.content if self._is_shown(event)]
         if turn.message is None or left:
             return bool(left)
-        moved = any(id(event) in self.moved for event in turn.content)
-        return not moved or bool(turn.message.error)
+        message = turn.message
+        moved = [event for event in turn.content if id(event) in self.moved]
+        known = {label for event in moved for label in event.labels}
+        says_more = message.error or message.usage or message.cost or set(message.labels) - known
+        return not moved or bool(says_more)
 
     def _is_shown(self, event: Event) -> bool:
         if isinstance(event, Opaque):
@@ -163,7 +155,7 @@ class _Writer:
                 message=turn.message,
                 number=number if turn.message else 0,
                 marks=self._marks(turn.message, ()) if turn.message else (),
-                facts=tuple(_said_of(turn.message)) if turn.message else (),
+                facts=tuple(said_of(turn.message)) if turn.message else (),
                 parts=tuple(self._parts(turn)),
             )
 
@@ -232,156 +224,6 @@ def _unshown(events: Iterable[Event]) -> Iterator[str]:
             yield "signature of reasoning"
 
 
-def _said_of(message: Message) -> Iterator[str]:
-    """When, by whom, for how much."""
-    if message.at is not None:
-        yield moment(message.at)
-    if message.at is not None and message.finished is not None and message.finished > message.at:
-        yield f"took {duration(message.finished - message.at)}"
-    yield from (name for name in (message.agent, message.model) if name)
-    if message.usage:
-        counts = {
-            "in": message.usage.input,
-            "out": message.usage.output,
-            "reasoning": message.usage.reasoning,
-            "read from cache": message.usage.cache_read,
-            "written to cache": message.usage.cache_write,
-            "in total": message.usage.total,
-        }
-        known = [f"{count:,} {word}" for word, count in counts.items() if count]
-        if known:
-            yield f"tokens: {', '.join(known)}"
-    if message.cost:
-        yield f"${message.cost:.6g}"
-
-
-def facts(section: Section, also_in: Sequence[str] = ()) -> Iterator[Fact]:
-    """What is known about a session, as names and values."""
-    session = section.session
-    known = [
-        ("Tool", session.ref.tool),
-        ("Session", session.ref.id),
-        ("Title", session.title),
-        ("Directory", session.directory),
-        ("Created", None if session.created is None else moment(session.created)),
-        ("Updated", None if session.updated is None else moment(session.updated)),
-        ("Agent", session.agent),
-        ("Model", session.model),
-        ("Messages", None if session.messages is None else str(session.messages)),
-        ("Subagent of", str(session.parent) if session.parent else None),
-        ("Archived", None if session.archived is None else moment(session.archived)),
-        ("Labels", ", ".join(session.labels)),
-        ("Store", session.ref.store),
-        ("Also in", ", ".join((*session.also_in, *also_in))),
-    ]
-    return ((name, value) for name, value in known if value)
-
-
-def outcome(part: Part) -> Iterator[str]:
-    """A tool result's status, duration, time and title, as words."""
-    call, result = part.event, part.result
-    if isinstance(call, ToolResult):
-        result = call
-    if result is None:
-        yield "no result"
-        return
-    yield result.status
-    began = result.started if result.started is not None else call.at
-    if result.at is not None and began is not None and result.at > began:
-        yield duration(result.at - began)
-    if result.at is not None:
-        yield moment(result.at)
-    if result.title:
-        yield result.title
-
-
-def arguments(value: Json) -> Iterator[tuple[str | None, str, str]]:
-    """A tool's input as blocks: name, text and language.
-
-    Texts of several lines stand by themselves under their name, since JSON would show them as
-    one long line; all other arguments together are one block of JSON.
-    """
-    if value is None:
-        return
-    if isinstance(value, str):
-        yield None, value, ""
-        return
-    if not isinstance(value, dict):
-        yield None, pretty(value), "json"
-        return
-    texts = {name: v for name, v in value.items() if isinstance(v, str) and "\n" in v}
-    rest = {name: v for name, v in value.items() if name not in texts}
-    if rest or not texts:
-        yield None, pretty(rest), "json"
-    for name, text in texts.items():
-        yield name, text, ""
-
-
-def pretty(value: Json) -> str:
-    """JSON for the eye."""
-    return jsonio.dumps(value, indent=True).decode()
-
-
-def payload(event: Attachment) -> tuple[str | None, bytes | None]:
-    """An attachment's type and bytes, from its data or from a data URL; None: not there."""
-    mime, data = event.mime, event.data
-    url = _DATA_URL.match(event.url or "")
-    if data is None and url and event.url and url[1].lower().endswith(";base64"):
-        mime = mime or url[1].split(";")[0]
-        data = event.url[url.end() :]
-    if data is None:
-        return mime, None
-    try:
-        return mime, base64.b64decode("".join(data.split()), validate=True)
-    except (binascii.Error, ValueError):
-        return mime, None
-
-
-def attached(event: Attachment) -> Iterator[str]:
-    """An attachment's name, type, size and place, as words."""
-    mime, content = payload(event)
-    if event.name:
-        yield event.name
-    if mime:
-        yield mime
-    if content is not None:
-        yield f"{len(content):,} bytes"
-    elif event.data is not None:
-        yield f"{len(event.data):,} characters that are not valid base64"
-    if event.path and event.path != event.name:
-        yield event.path
-    if event.url and content is None:
-        yield event.url
-    if not (event.name or mime or content or event.path or event.url):
-        yield "of unknown kind"
-
-
-def compacted(part: Part) -> Iterator[str]:
-    """What a compaction did, as words."""
-    event = part.event
-    if not isinstance(event, Compaction):
-        return
-    how = {True: "by the tool itself", False: "asked for", None: "not known by whom"}
-    yield f"the live context starts anew ({how[event.auto]})"
-    if event.keep is not None:
-        from_ = f"message {part.kept}" if part.kept else f"record {event.keep}"
-        yield f"kept from {from_} on"
-    if event.archive:
-        yield f"what left it is in {event.archive}"
-
-
-def thought(event: Reasoning) -> str:
-    """Reasoning, or why there is none to read."""
-    return event.text or ("(the tool keeps it unreadable)" if event.redacted else "")
-
-
-def record(event: Opaque) -> str:
-    """An unreadable record as far as the store has it."""
-    if event.raw is None:
-        return ""
-    return event.raw if isinstance(event.raw, str) else pretty(event.raw)
-
-
 def opening(passage: Passage) -> str | None:
     """What a user said in a passage, to find it by; None where it is nobody's words."""
     if passage.message is None or passage.message.role != "user":
@@ -390,23 +232,3 @@ def opening(passage: Passage) -> str | None:
         if isinstance(part.event, Text) and not part.synthetic and part.event.text.strip():
             return part.event.text.strip().split("\n", 1)[0]
     return None
-
-
-def moment(time: int) -> str:
-    """Milliseconds UTC as ``2026-09-21 14:03:05 UTC``."""
-    try:
-        return (_EPOCH + timedelta(milliseconds=time)).strftime("%Y-%m-%d %H:%M:%S UTC")
-    except (OverflowError, ValueError):
-        return f"{time} ms after 1970"  # beyond the calendar
-
-
-def duration(time: int) -> str:
-    """Milliseconds as ``340 ms``, ``2.4 s``, ``3 min 5 s``, ``2 h 0 min``."""
-    if time < 1000:
-        return f"{time} ms"
-    if time < 60_000:
-        return f"{time / 1000:.1f} s"
-    minutes, seconds = divmod(time // 1000, 60)
-    if minutes < 60:
-        return f"{minutes} min {seconds} s"
-    return f"{minutes // 60:,} h {minutes % 60} min"

@@ -29,24 +29,19 @@ from finder.model import (
     ToolCall,
     ToolResult,
 )
-from finder.render.document import (
-    Part,
-    Passage,
-    Section,
-    Subagents,
+from finder.render.document import Part, Passage, Section, Subagents, document, opening
+from finder.render.style import STYLE
+from finder.render.text import block, cut, line
+from finder.render.wording import (
     arguments,
     attached,
     compacted,
-    document,
     facts,
-    opening,
     outcome,
     payload,
     record,
     thought,
 )
-from finder.render.style import STYLE
-from finder.render.text import block, cut, line
 
 _POLICY = (
     "default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
@@ -154,7 +149,7 @@ def _section(section: Section) -> Iterator[str]:
     yield f'<section class="{kind}" id="s{section.number}"><details open>'
     yield f"<summary><{level}>{name}</{level}>{_badges(section.session.labels)}</summary>\n"
     yield '<table class="facts">\n'
-    for key, value in facts(section):
+    for key, value in facts(section.session):
         yield f"<tr><th>{key}</th><td>{_line(value)}</td></tr>\n"
     yield "</table>\n"
     if not section.number:
@@ -207,7 +202,7 @@ def _part(part: Part) -> Iterator[str]:
         yield from _subagent(event, part)
     elif isinstance(event, Compaction):
         yield f'<div class="compaction"><strong>Compaction</strong>{_badges(part.marks)} '
-        yield f"{_joined(compacted(part))}</div>\n"
+        yield f"{_joined(compacted(event, part.kept))}</div>\n"
     elif isinstance(event, Notice):
         yield from _folded("notice", f"Notice: {_line(event.kind)}", part, event.text or "")
     elif isinstance(event, Opaque):
@@ -235,26 +230,22 @@ def _folded(kind: str, name: str, part: Part, text: str) -> Iterator[str]:
 
 
 def _tool(part: Part) -> Iterator[str]:
-    call, result = part.event, part.result
-    is_call = isinstance(call, ToolCall)
-    if isinstance(call, ToolResult):
-        result = call
-    status = result.status if result else "none"
-    kind = "tool" if status == "ok" else "tool bad"
-    name = _line(call.name) if isinstance(call, ToolCall) else "Result without its call"
-    yield f'<details class="{kind}"><summary><b>{name}</b>{_badges(part.marks)} '
-    if isinstance(call, ToolCall):
-        yield f'<code class="brief">{_line(_brief(call))}</code> '
-    yield f'<span class="said-of">{_joined(outcome(part))}</span></summary>\n'
-    if isinstance(call, ToolCall):
-        for key, text, _ in arguments(call.input):
-            label = f"Input <code>{_line(key)}</code>" if key is not None else "Input"
-            yield f"<h4>{label}</h4>{_code(text)}\n"
-    else:
-        yield f"<h4>Call</h4>{_code(call.call if isinstance(call, ToolResult) else '')}\n"
+    event = part.event
+    call = event if isinstance(event, ToolCall) else None
+    result = event if isinstance(event, ToolResult) else part.result
+    kind = "tool" if result and result.status == "ok" else "tool bad"
+    name = _line(call.name) if call else "Result without its call"
+    brief = f'<code class="brief">{_line(_brief(call))}</code> ' if call else ""
+    said = f'<span class="said-of">{_joined(outcome(result, call))}</span>'
+    yield f'<details class="{kind}"><summary><b>{name}</b>{_badges(part.marks)} {brief}{said}'
+    yield f"{_badges(part.result_marks)}</summary>\n"
+    for key, text, _ in arguments(call.input) if call else ():
+        label = f"Input <code>{_line(key)}</code>" if key is not None else "Input"
+        yield f"<h4>{label}</h4>{_code(text)}\n"
+    if isinstance(event, ToolResult):
+        yield f"<h4>Call</h4>{_code(event.call)}\n"
     if result is not None and result.output is not None:
-        badges = _badges(part.result_marks if is_call else ())
-        yield f"<h4>Output{badges}</h4>{_code(result.output)}\n"
+        yield f"<h4>Output</h4>{_code(result.output)}\n"
     yield "</details>\n"
 
 

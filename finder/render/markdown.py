@@ -25,21 +25,17 @@ from finder.model import (
     ToolCall,
     ToolResult,
 )
-from finder.render.document import (
-    Part,
-    Passage,
-    Section,
-    Subagents,
+from finder.render.document import Part, Passage, Section, Subagents, document
+from finder.render.text import block, line
+from finder.render.wording import (
     arguments,
     attached,
     compacted,
-    document,
     facts,
     outcome,
     record,
     thought,
 )
-from finder.render.text import block, line
 
 _EXPLAINED = (
     "Words of the session stand in quotes and in fenced blocks, all else is said about it. "
@@ -70,7 +66,7 @@ def _section(section: Section) -> Iterator[str]:
         yield f"# Subagent {section.number}"
     else:
         yield f"# {inline(section.session.title or '') or '(no title)'}"
-    rows = [f"| {name} | {_cell(value)} |" for name, value in facts(section)]
+    rows = [f"| {name} | {_cell(value)} |" for name, value in facts(section.session)]
     yield "\n".join(["| Fact | Value |", "|---|---|", *rows])
     if not section.number:
         yield _EXPLAINED
@@ -118,7 +114,7 @@ def _part(part: Part) -> Iterator[str]:
     elif isinstance(event, Subagent):
         yield from _subagent(event, part)
     elif isinstance(event, Compaction):
-        yield f"**{_marked('Compaction', part.marks)}:** {_joined(compacted(part))}"
+        yield f"**{_marked('Compaction', part.marks)}:** {_joined(compacted(event, part.kept))}"
     elif isinstance(event, Notice):
         yield f"*{_marked(f'Notice, {event.kind}', part.marks)}:*"
         if event.text:
@@ -131,19 +127,20 @@ def _part(part: Part) -> Iterator[str]:
 
 
 def _tool(part: Part) -> Iterator[str]:
-    call = part.event
-    result = part.result
-    if isinstance(call, ToolCall):
-        yield f"**{_marked('Tool', part.marks)}** {code(call.name)}: {_joined(outcome(part))}"
-        for name, text, language in arguments(call.input):
-            yield f"Input {code(name)}:" if name is not None else "Input:"
-            yield fenced(text, language)
-    elif isinstance(call, ToolResult):
-        name = _marked("Result without its call", part.marks)
-        yield f"**{name}** {code(call.call)}: {_joined(outcome(part))}"
-        result = call
+    event = part.event
+    call = event if isinstance(event, ToolCall) else None
+    result = event if isinstance(event, ToolResult) else part.result
+    if isinstance(event, ToolResult):
+        name = f"**{_marked('Result without its call', part.marks)}** {code(event.call)}"
+    else:
+        name = f"**{_marked('Tool', part.marks)}** {code(call.name if call else '')}"
+    marks = "".join(f" ({inline(mark)})" for mark in part.result_marks)
+    yield f"{name}: {_joined(outcome(result, call))}{marks}"
+    for key, text, language in arguments(call.input) if call else ():
+        yield f"Input {code(key)}:" if key is not None else "Input:"
+        yield fenced(text, language)
     if result is not None and result.output is not None:
-        yield f"{_marked('Output', part.result_marks)}:"
+        yield "Output:"
         yield fenced(result.output)
 
 

@@ -30,6 +30,7 @@ from finder.render import document
 from finder.render.html import html
 from finder.render.markdown import fenced, inline, markdown, quoted
 from finder.render.text import block, line
+from finder.render.wording import facts
 
 from .attacks import ATTACKS, PNG, Element, check_harmless, everywhere, read_html
 
@@ -229,7 +230,7 @@ def test_markdown_is_harmless_whatever_stands_where(text: str) -> None:
     [links] = [[t for t in _outside_of_quotes(tokens) if t.type == "link_open"]]
     assert links == []
     rows = [t for t in tokens if t.type == "tr_open"]
-    assert len(rows) == 2 * len(list(document.facts(_section(session, events)))) + 2
+    assert len(rows) == 2 * len(list(facts(session))) + 2
 
 
 def _outside_of_quotes(tokens: Sequence[Token]) -> list[Token]:
@@ -302,6 +303,15 @@ def test_a_message_that_only_held_results_is_not_repeated() -> None:
     section = _section(SESSION, STORY)
     roles = [(p.number, p.message.role) for p in section.passages if p.message]
     assert roles == [(1, "user"), (2, "assistant"), (3, "user")]
+
+
+def test_a_message_that_says_more_than_its_results_is_kept() -> None:
+    call, result = ToolCall(call="c", name="x"), ToolResult(call="c", labels=("truncated",))
+    for message in (Message(error="broken"), Message(labels=("compacted",)), Message(cost=1.0)):
+        assert len(_section(SESSION, [call, message, result]).passages) == 2
+    assert len(_section(SESSION, [call, Message(labels=("truncated",)), result]).passages) == 1
+    for told in (markdown(SESSION, [call, result], ()), _page([call, result]).text()):
+        assert "truncated" in told
 
 
 @given(
