@@ -140,7 +140,9 @@ class Library:
             wanted.setdefault(tool, set()).add(session_id)
         for source in self.sources:
             source.lookup(wanted.get(source.store.tool, ()))
-        self._entries.clear()
+            for session_id in source.learned:
+                self._entries.pop((source.store.tool, session_id), None)
+            source.learned.clear()
 
     def prefixed(self, prefix: str, tool: str | None = None) -> list[Key]:
         """The keys of the sessions whose id starts so, in any case."""
@@ -165,10 +167,13 @@ class Library:
         if len(holders) > 1:
             # The sort is stable: of equals, the one that was discovered first.
             holders.sort(key=lambda s: (-s.store.rank, -(s.known[session_id].updated or 0)))
-        copies = tuple(source.known[session_id] for source in holders)
+        copies = tuple([source.known[session_id] for source in holders])
         places = [c.ref.store for c in copies[1:]] + [p for c in copies for p in c.also_in]
         session = copies[0]
-        if all(self._is_left_behind(source, session_id) for source in holders):
+        # Most stores have no newer one, and a hundred thousand sessions are asked this.
+        if holders[0].store.superseded_by and all(
+            self._is_left_behind(source, session_id) for source in holders
+        ):
             session = replace(session, labels=(*session.labels, "unmigrated"))
         return Entry(session=session, copies=copies, also_in=tuple(dict.fromkeys(places)))
 

@@ -18,6 +18,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from finder.model import Session
 
@@ -185,11 +186,16 @@ def _id_tier(word: str, text: str) -> str | None:
     return None
 
 
+@cache
+def _word() -> re.Pattern[str]:
+    return re.compile(r"[^\W_]+")
+
+
 def _words(text: str | None) -> list[str]:
-    return re.findall(r"[^\W_]+", folded(text)) if text else []
+    return _word().findall(folded(text)) if text else []
 
 
 def _vocabulary(session: Session) -> list[str]:
     """The words of a session that a query may have mistyped: of title and innermost folder."""
-    folder = re.split(r"[/\\]", session.directory.rstrip("/\\"))[-1] if session.directory else None
+    folder = (session.directory or "").rstrip("/\\").replace("\\", "/").rpartition("/")[2]
     return _words(session.title) + _words(folder)

@@ -23,6 +23,7 @@ class Source:
         raw: whether the sessions' own records are wanted with them.
         failed: it could not be read, or not to the end.
         whole: all its sessions are in `known`.
+        learned: ids that became known, or known better, since somebody last emptied this.
         floor: after `newest`: sessions that were not given are not newer than this; None: all
             were given.
     """
@@ -34,6 +35,7 @@ class Source:
     whole: bool = False
     floor: int | None = None
     known: dict[str, Session] = field(default_factory=dict)
+    learned: set[str] = field(default_factory=set)
     problems: dict[Problem, None] = field(default_factory=dict)
     _absent: set[str] = field(default_factory=set)
     _below_known: set[str] = field(default_factory=set)
@@ -139,6 +141,7 @@ class Source:
             known = self.known.get(session.ref.id)
             if known is None or (session.updated or 0) > (known.updated or 0):
                 self.known[session.ref.id] = session
+                self.learned.add(session.ref.id)
         return given
 
     def _guarded(self, ask: Callable[[], None]) -> None:
