@@ -85,7 +85,8 @@ def _passage(passage: Passage) -> Iterator[str]:
         yield "---"
     else:
         marks = "".join(f" ({inline(mark)})" for mark in passage.marks)
-        yield f"## {passage.number}. {inline(message.role or 'message').capitalize()}{marks}"
+        role = inline(message.role or "message")
+        yield f"## {passage.number}. {role[:1].upper()}{role[1:]}{marks}"
         if passage.facts:
             yield f"*{_joined(passage.facts)}*"
         if message.error:
