@@ -199,7 +199,7 @@ def _header_values(record: JsonObject, place: _Place) -> JsonObject:
     values = {name: record[name] for name in _HEADER if name in record}
     for name, value in values.items():
         if not _FITS["at" if name in _NUMBERS else "title"](value):
-            raise ValueError(f"the session's {name} is {jsonio.json_type(value)}")
+            raise ValueError(f"the session's {name} is a JSON {jsonio.json_type(value)}")
     values["origin"] = string(record.get("tool"))
     values["parent"] = _reference(record.get("parent"), place)
     values["labels"] = _labels(record.get("labels", []))
@@ -248,18 +248,20 @@ def _event(line: bytes, number: int, place: _Place) -> Event:
         return Opaque(kind=str(kind or "line"), problem=problem, record=where, raw=record)
     try:
         return EVENT_TYPES[kind](**_event_values(record, kind, place))
-    except (TypeError, ValueError) as error:
+    except ValueError as error:
         problem = f"{where} is a damaged event: {error}"
         return Opaque(kind=kind, problem=problem, record=where, raw=record)
 
 
 def _event_values(record: JsonObject, kind: str, place: _Place) -> JsonObject:
     values = {key: value for key, value in record.items() if key not in {"type", "raw_json"}}
+    if unknown := values.keys() - dict(_defaults(kind)).keys():
+        raise ValueError(f"it has a field that is unknown here, {min(unknown)!r}")
     for name, value in values.items():
         if name in _READ:
             values[name] = _READ[name](value, place)
         elif not _FITS.get(name, _is_text)(value):
-            raise ValueError(f"its {name} is {jsonio.json_type(value)}")
+            raise ValueError(f"its {name} is a JSON {jsonio.json_type(value)}")
     for name, default in _defaults(kind):
         if default is MISSING and values.get(name) is None:
             raise ValueError(f"it has no {name}")
@@ -292,8 +294,11 @@ def _labels(value: Json) -> Labels:
 
 
 def _usage(value: Json) -> Usage:
-    if not isinstance(value, dict) or not all(map(_is_integer, value.values())):
-        raise ValueError("its usage is no counts")
+    names = {f.name for f in fields(Usage)}
+    if not isinstance(value, dict) or not value.keys() <= names:
+        raise ValueError("its usage is no counts of tokens")
+    if not all(map(_is_integer, value.values())):
+        raise ValueError("its usage is no counts of tokens")
     return Usage(**value)
 
 
