@@ -67,6 +67,8 @@ class Library:
         self.sources: list[Source] = []
         self._registry = registry
         self._hindrances: list[Problem] = []
+        self._by_tool: dict[str, list[Source]] = {}
+        self._holders: dict[Key, list[Source]] = {}  # only of tools with several stores
         self._entries: dict[Key, Entry] = {}
         seen: set[tuple[str, str]] = set()
         for item in found:
@@ -76,7 +78,9 @@ class Library:
             place = (item.adapter, os.path.realpath(item.path))
             if place not in seen and (not tools or item.tool in tools):
                 seen.add(place)
-                self.sources.append(Source(registry.adapter(item.adapter), item, raw))
+                source = Source(registry.adapter(item.adapter), item, len(seen), raw)
+                self.sources.append(source)
+                self._by_tool.setdefault(item.tool, []).append(source)
 
     @classmethod
     def open(
@@ -140,9 +144,18 @@ class Library:
             wanted.setdefault(tool, set()).add(session_id)
         for source in self.sources:
             source.lookup(wanted.get(source.store.tool, ()))
-            for session_id in source.learned:
-                self._entries.pop((source.store.tool, session_id), None)
-            source.learned.clear()
+            self._take_note(source)
+
+    def _take_note(self, source: Source) -> None:
+        """Forget what was joined before this source told more."""
+        tool = source.store.tool
+        alone = len(self._by_tool[tool]) == 1
+        for session_id in source.learned:
+            key = tool, session_id
+            self._entries.pop(key, None)
+            if not alone and source not in (holders := self._holders.setdefault(key, [])):
+                holders.append(source)
+        source.learned.clear()
 
     def prefixed(self, prefix: str, tool: str | None = None) -> list[Key]:
         """The keys of the sessions whose id starts so, in any case."""
@@ -161,12 +174,16 @@ class Library:
 
     def _joined(self, key: Key) -> Entry | None:
         tool, session_id = key
-        holders = [s for s in self.sources if s.store.tool == tool and session_id in s.known]
+        sources = self._by_tool.get(tool, [])
+        if len(sources) > 1:
+            sources = self._holders.get(key, [])
+        holders = [source for source in sources if session_id in source.known]
         if not holders:
             return None
         if len(holders) > 1:
-            # The sort is stable: of equals, the one that was discovered first.
-            holders.sort(key=lambda s: (-s.store.rank, -(s.known[session_id].updated or 0)))
+            holders.sort(
+                key=lambda s: (-s.store.rank, -(s.known[session_id].updated or 0), s.place)
+            )
         copies = tuple([source.known[session_id] for source in holders])
         places = [c.ref.store for c in copies[1:]] + [p for c in copies for p in c.also_in]
         session = copies[0]

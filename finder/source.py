@@ -15,11 +15,12 @@ from finder.errors import StoreError
 from finder.model import Problem, Session
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Source:
     """One store, and what it said so far.
 
     Attributes:
+        place: its number in the order of discovery.
         raw: whether the sessions' own records are wanted with them.
         failed: it could not be read, or not to the end.
         whole: all its sessions are in `known`.
@@ -30,6 +31,7 @@ class Source:
 
     adapter: Adapter
     store: Store
+    place: int = 0
     raw: bool = True
     failed: bool = False
     whole: bool = False
@@ -59,10 +61,12 @@ class Source:
 
     def lookup(self, ids: Iterable[str]) -> None:
         """Make `known` hold those of these ids that are in the store."""
+        if self.whole:
+            return
         unknown = sorted({i for i in ids if i not in self.known and i not in self._absent})
-        if unknown and not self.whole:
+        if unknown:
             self._ask(Want(ids=tuple(unknown)))
-        self._absent.update(i for i in unknown if i not in self.known)
+            self._absent.update(i for i in unknown if i not in self.known)
 
     def prefixed(self, prefix: str) -> list[str]:
         """The ids that start so, in any case."""
