@@ -247,21 +247,17 @@ def _walk(top: Key, children: dict[Key, list[Session]]) -> Iterator[Below]:
 def unrecognised(path: Path) -> FinderError:
     """Why no adapter knows what is at a path that the user named."""
     hint = "finder formats lists what is recognised"
+    if not os.path.lexists(path):
+        return NotFoundError(f"{path} does not exist")
     try:
         if path.is_dir():
             next(path.iterdir(), None)
             return NotFoundError(f"{path}: no session store is in this folder", hint=hint)
         seen = _content(path)
     except OSError as error:
-        problem = files.problem_of(path, error)
-        return (
-            NotFoundError(f"{path} does not exist")
-            if problem.kind == "gone"
-            else StoreError(problem)
-        )
+        return StoreError(files.problem_of(path, error))
     except StoreError as error:
-        gone = error.problem.kind == "gone"
-        return NotFoundError(f"{path} does not exist") if gone else error
+        return error
     return NotFoundError(f"{path}: {seen}, in no layout that an adapter knows", hint=hint)
 
 
