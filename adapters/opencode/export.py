@@ -16,7 +16,7 @@ file all whole messages are read, and the rest is named.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -29,6 +29,7 @@ from finder.model import Event, Json, JsonObject, Notice, Opaque, Problem, Ref, 
 if TYPE_CHECKING:
     from adapters.opencode.records import StoredMessage, StoredPart
     from finder.places import Places
+    from finder.writing import Draft, Plan, Report
 
 _HEAD_BYTES = 64 * 1024
 
@@ -39,6 +40,7 @@ class OpenCodeExport(Adapter):
     name: ClassVar[str] = "opencode-export"
     tool: ClassVar[str] = "opencode"
     title: ClassVar[str] = "OpenCode export or share, one JSON file"
+    target: ClassVar[str | None] = "opencode"
     can: ClassVar[Can] = Can(
         subagents=True,
         compaction=True,
@@ -102,6 +104,18 @@ class OpenCodeExport(Adapter):
         from finder import files
 
         return _shape(files.head(store.path, _HEAD_BYTES))
+
+    def target_id(self, session: Session, salt: str = "") -> str:
+        from adapters.opencode.ids import session_id
+
+        return session_id(session, salt)
+
+    def encode(
+        self, session: Session, events: Sequence[Event], plan: Plan, report: Report
+    ) -> Draft:
+        from adapters.opencode.encode import export_draft
+
+        return export_draft(session, events, plan, report)
 
 
 @dataclass(slots=True)

@@ -31,6 +31,7 @@ from finder.model import Event, Problem, Ref, Session
 if TYPE_CHECKING:
     from adapters.opencode.layouts import Layout
     from finder.places import Places
+    from finder.writing import Draft, Plan, Report
 
 # A newer layout is believed before an older one, and the database (2) before both.
 _RANKS = {"storage": 1, "published": 1, "project": 0}
@@ -42,6 +43,7 @@ class OpenCodeFiles(Adapter):
     name: ClassVar[str] = "opencode-files"
     tool: ClassVar[str] = "opencode"
     title: ClassVar[str] = "OpenCode session files (0.1 to 1.1)"
+    target: ClassVar[str | None] = "opencode-files"
     can: ClassVar[Can] = Can(
         subagents=True,
         compaction=True,
@@ -128,6 +130,29 @@ class OpenCodeFiles(Adapter):
 
     def generation(self, store: Store) -> str | None:
         return _layout(store.path).generation()
+
+    def target_id(self, session: Session, salt: str = "") -> str:
+        from adapters.opencode.ids import session_id
+
+        return session_id(session, salt)
+
+    def encode(
+        self, session: Session, events: Sequence[Event], plan: Plan, report: Report
+    ) -> Draft:
+        from adapters.opencode.encode import files_draft
+
+        return files_draft(session, events, plan, report)
+
+    def root(self, places: Places) -> Path | None:
+        from adapters.opencode import homes
+        from finder.errors import WriteError
+
+        if found := homes.databases(places):
+            raise WriteError(
+                f"OpenCode reads {found[0]} here, and not session files any more",
+                hint="convert to opencode instead: --to opencode --install",
+            )
+        return homes.data_folder(places)
 
 
 def _layout(path: Path) -> Layout:

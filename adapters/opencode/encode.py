@@ -1,0 +1,227 @@
+"""A session in OpenCode's form, as it goes into an export, a tree of files, or a database.
+
+OpenCode's own records are written back as they are (`adapters.opencode.own`), completed only where
+the program would refuse them (`demands`); sessions of other tools, and those of OpenCode's newer
+API, are made from their events (`foreign`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from adapters.opencode import demands, foreign, own, reasons, renew
+from adapters.opencode.ids import Ids, is_id
+from adapters.opencode.own import Beside, BesideKind, Kept
+from finder import jsonio
+from finder.jsonio import integer, mapping, string
+from finder.model import Event, Json, JsonObject, Session
+from finder.writing import Draft, File, Plan, Report
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What one of OpenCode's forms holds.
+
+    Attributes:
+        name: for people.
+        beside: what it has besides messages and parts.
+        current: the program of today is to go on from it; False: older records, too, are as
+            this form had them.
+    """
+
+    name: str
+    beside: frozenset[BesideKind]
+    current: bool = True
+
+
+EXPORT = Form("an export", frozenset({"key"}))
+FILES = Form("the file store", frozenset({"todo", "diff", "output"}), current=False)
+DATABASE = Form("the database", frozenset({"todo", "diff", "output", "row"}))
+
+
+@dataclass(slots=True)
+class Encoded:
+    """A session's records in the shape of an export."""
+
+    info: JsonObject
+    messages: list[Kept]
+    beside: list[Beside] = field(default_factory=list)
+
+
+def encoded(
+    session: Session, events: Sequence[Event], plan: Plan, report: Report, form: Form
+) -> Encoded:
+    """The session's records; what becomes of each event goes into the report."""
+    if own.are_own(session, events, rows="row" in form.beside):
+        return _written_back(session, events, plan, report, form)
+    reasons.of_foreign(report)
+    told = foreign.told(session, events, plan, report)
+    ids = Ids(plan.id, "info")
+    info = _foreign_info(session, plan)
+    if told.reverted is not None:
+        info["revert"] = {"messageID": told.reverted}
+    messages = [Kept(made.id, made.info, made.parts) for made in told.messages]
+    return Encoded(demands.complete_session(info, session, plan, ids), messages)
+
+
+def _foreign_info(session: Session, plan: Plan) -> JsonObject:
+    provider, slash, name = (session.model or "").partition("/")
+    model = {"id": name, "providerID": provider} if slash and provider and name else None
+    archived = session.archived
+    if archived is None and "archived" in session.labels:
+        archived = session.updated or session.created or plan.now
+    return {
+        "directory": plan.directory or session.directory,
+        "parentID": plan.ids.get(plan.parent) if plan.parent else None,
+        "title": session.title,
+        "agent": session.agent,
+        "model": model,
+        "time": {
+            "created": _past(session.created, plan.now),
+            "updated": _past(session.updated, plan.now),
+            "archived": archived,
+        },
+    }
+
+
+def _past(at: int | None, now: int) -> int | None:
+    return None if at is None else max(0, min(at, now))
+
+
+def _written_back(
+    session: Session, events: Sequence[Event], plan: Plan, report: Report, form: Form
+) -> Encoded:
+    records = own.records(session, events)
+    messages = reasons.of_own(report, records, form.name, form.beside, form.current)
+    ids = Ids(plan.id)
+    before = string(records.info.get("id")) or session.ref.id
+    info, fits = records.info, True
+    if form.current or "id" not in info:
+        info = demands.complete_session(info, session, plan, ids)
+    if form.current:
+        marks = {event.record or "" for event in events if _is_old_mark(event)}
+        messages = demands.complete_messages(messages, session, marks, ids, plan.now)
+        fits = not marks or demands.is_ordered(messages)
+    else:
+        messages = [_as_file(kept, ids) for kept in messages]
+    children = {ref.id: new for ref, new in plan.ids.items() if ref.tool == session.ref.tool}
+    info = _placed(info, plan, children)
+    if before != plan.id or not fits or not renew.are_fit(messages):
+        renew.renew(messages, info, ids)
+    renew.adopt(messages, plan.id, children)
+    beside = [one for one in records.beside if one.kind in form.beside]
+    return Encoded(info, messages, beside)
+
+
+def _is_old_mark(event: Event) -> bool:
+    """Whether a message is a compaction by itself, without a part that says so."""
+    return event.type == "compaction" and event.raw is None and event.record == event.message
+
+
+def _as_file(kept: Kept, ids: Ids) -> Kept:
+    """A message of any version as one of the file store, without what only the newest demand."""
+    if kept.info is None and not kept.is_left_over:
+        kept.info = demands.recovered(kept)
+    if any("id" not in part for part in kept.parts):  # up to 0.1 they stood in the message
+        kept.info = kept.info and {k: v for k, v in kept.info.items() if v is not None}
+        at = integer(mapping((kept.info or {}).get("time")).get("created")) or 0
+        kept.parts = [demands.complete_part(part, kept.id, at, ids) for part in kept.parts]
+    return kept
+
+
+def _placed(info: JsonObject, plan: Plan, children: dict[str, str]) -> JsonObject:
+    """The session object with its id, parent and directory in the target."""
+    found = {**info, "id": plan.id}
+    parent = plan.ids.get(plan.parent) if plan.parent else None
+    if parent is not None:
+        found["parentID"] = parent
+    elif isinstance(info.get("parentID"), str):
+        found["parentID"] = children.get(info["parentID"], info["parentID"])
+    if plan.directory is not None and plan.directory != info.get("directory"):
+        found["directory"] = plan.directory
+        found.pop("path", None)  # it was below the other directory's worktree
+    return found
+
+
+# -- files -----------------------------------------------------------------------------------
+
+
+def export_draft(session: Session, events: Sequence[Event], plan: Plan, report: Report) -> Draft:
+    """The file that ``opencode export`` would print, and ``opencode import`` reads."""
+    made = encoded(session, events, plan, report, EXPORT)
+    document: JsonObject = {"info": made.info, "messages": [_item(kept) for kept in made.messages]}
+    for one in made.beside:
+        document |= one.value
+    name = f"{plan.id}.json"
+    data = jsonio.dumps(document, indent=True) + b"\n"
+    return Draft(id=plan.id, files=(File(path=name, data=data),), store=name)
+
+
+def _item(kept: Kept) -> JsonObject:
+    return {"info": kept.info, "parts": kept.parts, **kept.more}
+
+
+def files_draft(session: Session, events: Sequence[Event], plan: Plan, report: Report) -> Draft:
+    """The files of the storage tree, below the data folder."""
+    made = encoded(session, events, plan, report, FILES)
+    found: list[File] = []
+    for kept in made.messages:
+        found += [_file(f"part/{kept.id}/{part['id']}.json", part) for part in kept.parts]
+        if kept.info is not None:
+            found.append(_file(f"message/{plan.id}/{kept.id}.json", kept.info))
+    found += _beside(made, plan)
+    project = string(made.info.get("projectID"))
+    folder = project if project and re.fullmatch("[0-9A-Za-z_-]{1,64}", project) else "global"
+    found.append(_file(f"session/{folder}/{plan.id}.json", made.info))
+    owned = [f"storage/message/{plan.id}"]
+    owned += [f"storage/part/{kept.id}" for kept in made.messages]
+    return Draft(id=plan.id, files=tuple(found), store="storage", owned=tuple(owned))
+
+
+def _file(path: str, value: Json) -> File:
+    return File(path=f"storage/{path}", data=jsonio.dumps(value, indent=True))
+
+
+def _beside(made: Encoded, plan: Plan) -> list[File]:
+    found = []
+    todos = todo_items(made.beside)
+    if todos is not None:
+        found.append(_file(f"todo/{plan.id}.json", todos))
+    for one in made.beside:
+        if one.kind == "diff":
+            found.append(_file(f"session_diff/{plan.id}.json", one.value))
+        output = output_file(one)
+        if output is not None:
+            found.append(output)
+    return found
+
+
+def todo_items(beside: Sequence[Beside]) -> list[Json] | None:
+    """The todo list as its file has it; None if there is none."""
+    found: list[Json] = []
+    for one in beside:
+        if one.kind == "todo" and isinstance(one.value, list):
+            found += one.value
+        elif one.kind == "todo":
+            found.append({k: one.value[k] for k in _TODO if k in one.value})
+    return found if any(one.kind == "todo" for one in beside) else None
+
+
+_TODO = ("content", "status", "priority", "id")
+
+
+def output_file(one: Beside) -> File | None:
+    """The file with the full text of a tool result that was cut, if that is known."""
+    import base64
+    import binascii
+
+    name = getattr(one.event, "name", None) or ""
+    if one.kind != "output" or one.value is None or not is_id("tool", name):
+        return None
+    try:
+        data = base64.b64decode(one.value, validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    return File(path=f"tool-output/{name}", data=data)

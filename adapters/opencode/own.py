@@ -1,0 +1,220 @@
+"""OpenCode's own records, brought from the shape of any of its stores into that of an export.
+
+    database   {"table": "session" | "message" | "part" | …, column: value, …}
+    files      session, message and part objects; up to 0.1 the parts stand in the message
+    export     the same objects
+
+A row's ``data`` with the ids behind it is the object that the files and the export have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from adapters.opencode import v1
+from adapters.opencode.ids import TOOL
+from finder.jsonio import array, mapping, string
+from finder.model import Event, Json, JsonObject, Session
+
+BesideKind = Literal["todo", "diff", "output", "row", "key"]
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What is kept beside messages and parts.
+
+    Attributes:
+        kind: ``todo`` one item, ``diff`` the files changed, ``output`` the full text of a tool
+            result that was cut, ``row`` a row of another table, ``key`` a key that an export has
+            besides the known ones.
+    """
+
+    kind: BesideKind
+    value: Json
+    event: Event
+
+
+@dataclass(slots=True)
+class Kept:
+    """A message with its parts, and the events that tell it.
+
+    `info` is None where the store has no readable record of the message.
+    """
+
+    id: str
+    info: JsonObject | None
+    parts: list[JsonObject] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+    more: JsonObject = field(default_factory=dict)
+
+    @property
+    def is_left_over(self) -> bool:
+        """Whether its parts are what the program forgot to delete."""
+        return self.info is None and all("hidden" in event.labels for event in self.events)
+
+
+@dataclass(slots=True)
+class Records:
+    """A session's records. `left`: events whose records have no place among them."""
+
+    info: JsonObject
+    messages: list[Kept] = field(default_factory=list)
+    beside: list[Beside] = field(default_factory=list)
+    left: list[Event] = field(default_factory=list)
+
+
+def are_own(session: Session, events: Sequence[Event], *, rows: bool) -> bool:
+    """Whether the events have OpenCode's own records, of the kind that an export holds.
+
+    `rows`: those of the newer API, which are of another kind, will do as well.
+    """
+    opened = [event for event in events if event.type == "message"]
+    return session.ref.tool == TOOL and all(
+        isinstance(event.raw, dict) and (rows or event.raw.get("table") != "session_message")
+        for event in opened
+    )
+
+
+def records(session: Session, events: Sequence[Event]) -> Records:
+    """The records that the events and the session have as `raw`."""
+    found = Records(info=session_info(session.raw))
+    messages: dict[str | None, Kept] = {}
+    for event in events:
+        kept = messages.get(event.message) if event.message is not None else None
+        if kept is None and _opens(event):
+            kept = messages[event.message] = _opened(event)
+            found.messages.append(kept)
+        if kept is not None:
+            kept.events.append(event)
+        one = _beside(event, kept)
+        if one is not None:
+            found.beside.append(one)
+        elif event.raw is not None and not _joined(event, kept):
+            found.left.append(event)
+    return found
+
+
+def _opens(event: Event) -> bool:
+    """Whether the event is the first of a message."""
+    if event.message is None or (isinstance(event.raw, dict) and _table(event.raw) in _OTHER):
+        return False
+    return event.type in {"message", "opaque"} or isinstance(event.raw, dict)
+
+
+_OTHER = {"session_message", "session_input", "session_context_epoch", "todo"}
+
+
+def _table(raw: JsonObject) -> str:
+    return string(raw.get("table")) or ""
+
+
+def _opened(event: Event) -> Kept:
+    identifier = event.message or ""
+    if event.type != "message" or not isinstance(event.raw, dict):
+        return Kept(identifier, None)
+    if v1.has_inline_parts(event.raw):
+        parts = [dict(part.info) for part in v1.parts(identifier, event.raw)]
+        return Kept(identifier, v1.info(event.raw), parts)
+    return Kept(identifier, _object(event.raw, {"id": "id", "session_id": "sessionID"}))
+
+
+def _joined(event: Event, kept: Kept | None) -> bool:
+    """Put a part to its message. True: its record, or the message's, is in its place."""
+    raw = event.raw
+    if kept is None or not isinstance(raw, dict):
+        return False
+    if event.type == "message":
+        return True
+    if event.type == "opaque" and event.record is None and raw.keys() == {event.kind}:
+        kept.more |= raw
+        return True
+    keys = {"id": "id", "session_id": "sessionID", "message_id": "messageID"}
+    part = _object(raw, keys)
+    if not isinstance(part.get("type"), str):
+        return False
+    kept.parts.append(part)
+    return True
+
+
+def _object(raw: JsonObject, columns: dict[str, str]) -> JsonObject:
+    """The object that a row stands for; another record is one already."""
+    if "table" not in raw:
+        return dict(raw)
+    found = dict(mapping(raw.get("data")))
+    for column, key in columns.items():
+        if column in raw:  # columns win, and come last as the program's own export has them
+            found.pop(key, None)
+            found[key] = raw[column]
+    return found
+
+
+def _beside(event: Event, kept: Kept | None) -> Beside | None:
+    raw = event.raw
+    if event.type == "attachment" and raw is None:
+        is_output = event.path and (event.name or "").startswith("tool_")
+        return Beside("output", event.data, event) if is_output else None
+    if isinstance(raw, dict) and _table(raw) in _OTHER:
+        return Beside("todo" if _table(raw) == "todo" else "row", raw, event)
+    if event.type == "notice" and isinstance(raw, list):
+        return Beside("todo" if event.kind == "todo" else "diff", raw, event)
+    if event.type == "notice" and event.kind == "diff" and isinstance(raw, dict) and kept is None:
+        return Beside("diff", array(raw.get("data")), event)  # of a shared session
+    if event.type == "opaque" and event.problem is None and kept is None:
+        is_key = isinstance(raw, dict) and raw.keys() == {event.kind}
+        return Beside("key", raw, event) if is_key else None
+    return None
+
+
+# -- sessions --------------------------------------------------------------------------------
+
+_COLUMNS = (
+    ("id", "id"),
+    ("slug", "slug"),
+    ("project_id", "projectID"),
+    ("workspace_id", "workspaceID"),
+    ("directory", "directory"),
+    ("path", "path"),
+    ("parent_id", "parentID"),
+    ("title", "title"),
+    ("agent", "agent"),
+    ("model", "model"),
+    ("version", "version"),
+)
+_COUNTS = ("additions", "deletions", "files")
+
+
+def session_info(raw: Json) -> JsonObject:
+    """The session object of a stored session, with its keys in the order of an export."""
+    row = mapping(raw)
+    if "table" not in row:
+        return dict(row)
+    found: JsonObject = {key: row.get(column) for column, key in _COLUMNS}
+    summary = {name: row.get(f"summary_{name}") for name in (*_COUNTS, "diffs")}
+    if any(summary[name] is not None for name in _COUNTS):
+        counts = {name: summary[name] or 0 for name in _COUNTS}
+        found["summary"] = counts | ({"diffs": summary["diffs"]} if summary["diffs"] else {})
+    if "cost" in row:
+        found["cost"] = _number(row["cost"])
+        found["tokens"] = {name: row.get(f"tokens_{name}") for name in _TOKENS}
+        cache = {name: row.get(f"tokens_cache_{name}") for name in ("read", "write")}
+        found["tokens"]["cache"] = cache
+    found["share"] = {"url": row["share_url"]} if row.get("share_url") else None
+    for key in ("metadata", "revert", "permission"):
+        found[key] = row.get(key)
+    times = ("created", "updated", "compacting", "archived")
+    found["time"] = _present({name: row.get(f"time_{name}") for name in times})
+    return _present(found)
+
+
+_TOKENS = ("input", "output", "reasoning")
+
+
+def _number(value: Json) -> Json:
+    """A number from a column of type real, as JavaScript writes it."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _present(fields: JsonObject) -> JsonObject:
+    return {key: value for key, value in fields.items() if value is not None}
