@@ -19,6 +19,7 @@ from finder.model import Event, JsonObject, Label, Message, Opaque, Problem, Ref
 
 _TOOL = "opta"
 _DIRECTORY = re.compile(r"^Working directory: (.+)$", re.MULTILINE)
+_IN_HOME = re.compile(r"(?:/home/|/Users/|[A-Za-z]:[\\/]Users[\\/])[^\\/]+[\\/](.+)")
 # What `opta chat --resume` demands of a file; tags alone may be missing (memory/store.ts).
 _DEMANDED: dict[str, tuple[type, ...]] = {
     **dict.fromkeys(("id", "created", "updated", "model", "cwd", "title"), (str,)),
@@ -144,14 +145,25 @@ def _read(path: Path, found: _Found) -> None:
 def _recovery_files(found: _Found, store: Path) -> list[Path]:
     """What a crashed turn left in the session's working directory, if that is on this machine."""
     folders = {document.directory for document in found.documents}
-    paths = []
-    for folder in sorted(name for name in folders if name):
-        path = Path(folder) / ".opta" / "recovery" / f"{found.files.id}.json"
-        if folder.startswith(("//", "\\\\")) or not path.is_absolute():  # never over a network
-            continue
-        if path.parent != store and os.path.lexists(path):
-            paths.append(path)
-    return paths
+    name = Path(".opta", "recovery", f"{found.files.id}.json")
+    paths = [folder / name for text in folders if text for folder in _here(text, store)]
+    # `store` may be such a folder itself.
+    return [path for path in sorted(set(paths)) if path.parent != store and os.path.lexists(path)]
+
+
+def _here(directory: str, store: Path) -> list[Path]:
+    """Where a working directory may be: in its own place, or in the home that the store is in.
+
+    The second is for a home that was copied or mounted elsewhere.
+    """
+    found = []
+    if Path(directory).is_absolute() and not directory.startswith(("//", "\\\\")):
+        found.append(Path(directory))  # but never over a network
+    in_home = _IN_HOME.fullmatch(directory)
+    if in_home and ".." not in directory and store.parent.name in {".config", "Roaming"}:
+        levels = 1 if store.parent.name == ".config" else 2
+        found.append(store.parents[levels].joinpath(*re.split(r"[\\/]", in_home[1])))
+    return found
 
 
 def _id_of(found: _Found, entries: list[log.Entry]) -> str | None:
