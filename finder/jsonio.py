@@ -67,7 +67,8 @@ def dumps(value: Json, *, indent: bool = False) -> bytes:
 
     option = orjson.OPT_NON_STR_KEYS | (orjson.OPT_INDENT_2 if indent else 0)
     try:
-        data = orjson.dumps(value, option=option)
+        # A `Ref` is a tuple by a name, which orjson does not write by itself.
+        data = orjson.dumps(value, option=option, default=list)
     except (TypeError, ValueError):
         return _slow_dumps(value, indent)
     # orjson writes null for them.
