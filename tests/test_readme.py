@@ -120,5 +120,5 @@ def test_times_beyond_the_calendar_are_unknown() -> None:
 def test_the_commands_to_begin_with_are_those_that_are_checked() -> None:
     commands = re.findall(r"^    (python3 -m venv .*)$", README, re.MULTILINE)
     assert len(commands) == 2
-    assert "finder find --root fixtures" in commands[0]
+    assert "finder find hello --root fixtures" in commands[0]
     assert commands[1] in (ROOT / ".ci" / "run").read_text(encoding="utf-8")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from finder.find import Row
 from finder.model import Session
@@ -11,6 +11,7 @@ from finder.render.text import cut, cut_start, home_short, line, padded, width
 
 _GAP = "  "
 _NARROWEST = 4
+_WIDEST_TITLE = 80
 _UNITS = (
     ("y", 365 * 86_400),
     ("mo", 30 * 86_400),
@@ -60,9 +61,9 @@ def session_table(rows: Sequence[Row], *, now: int, home: str, room: int | None)
     with_subagents = any(row.subagents for row in rows)
     columns = [
         Column(title="TOOL"),
-        Column(title="TITLE", least=16, most=80, share=5),
+        Column(title="TITLE", least=14, most=_WIDEST_TITLE, share=5),
         Column(title="AGE", right=True),
-        Column(title="DIRECTORY", least=8, keep_end=True, share=2),
+        Column(title="DIRECTORY", least=9, keep_end=True, share=2),
         Column(title="ID"),
     ]
     if with_subagents:
@@ -73,9 +74,11 @@ def session_table(rows: Sequence[Row], *, now: int, home: str, room: int | None)
 
 def _cells(row: Row, now: int, home: str, with_subagents: bool) -> list[str]:
     session = row.session
-    title = (session.title or "(no title)") + marks(session)
+    title = line(session.title or "(no title)")
     if session.parent is not None:
         title = f"↳ {title}"
+    labels = marks(session)
+    title = cut(title, _WIDEST_TITLE - width(labels)) + labels  # what is cut is not the labels
     cells = [
         session.ref.tool,
         title,
@@ -107,13 +110,15 @@ def table(
     widths = [min(w, c.most or w) for w, c in zip(widths, columns, strict=True)]
     if room is not None:
         widths = _fitted(columns, widths, room)
-    for row in [[column.title for column in columns], *cells]:
-        shown = [
-            _aligned(text, columns[index], widths[index])
-            for index, text in enumerate(row)
-            if widths[index]
-        ]
-        yield _GAP.join(shown).rstrip()
+    heading = [replace(column, keep_end=False) for column in columns]
+    yield _joined([column.title for column in columns], heading, widths)
+    for row in cells:
+        yield _joined(row, columns, widths)
+
+
+def _joined(row: Sequence[str], columns: Sequence[Column], widths: Sequence[int]) -> str:
+    shown = [_aligned(*cell) for cell in zip(row, columns, widths, strict=True) if cell[2]]
+    return _GAP.join(shown).rstrip()
 
 
 def _fitted(columns: Sequence[Column], widths: list[int], room: int) -> list[int]:
