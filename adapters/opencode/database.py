@@ -22,12 +22,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from finder.adapter import Adapter, Can, Resume, Store, Want
+from finder.adapter import Adapter, Can, Candidate, Resume, Store, Want
 from finder.errors import StoreError
 from finder.model import Event, Problem, Ref, Session
 
 if TYPE_CHECKING:
     from finder.places import Places
+    from finder.words import Sought
 
 RANK = 2  # believed before the files that it was migrated from
 
@@ -79,6 +80,13 @@ class OpenCodeDatabase(Adapter):
         there = {**places.env, "XDG_DATA_HOME": str(folder.parent)}
         return homes.databases(replace(places, env=there))
 
+    def homes(self, places: Places) -> Sequence[Path]:
+        from adapters.opencode import homes
+
+        usual = homes.data_folder(places) / "opencode*.db"
+        own = homes.own_database(places)
+        return [usual] if own is None or own.parent == usual.parent else [own, usual]
+
     def detect(self, path: Path) -> Store | None:
         from finder import sqlite
 
@@ -116,6 +124,13 @@ class OpenCodeDatabase(Adapter):
             yield error.problem
             yield from listed_by_program(store.program, store.path, self.tool)
 
+    def candidates(
+        self, store: Store, sought: Sought, want: Want | None = None
+    ) -> Iterator[Candidate | Problem]:
+        from adapters.opencode.search import candidates
+
+        yield from candidates(store.path, self.tool, sought, want)
+
     def descendants(self, store: Store, ids: Sequence[str]) -> Iterator[Session]:
         from adapters.opencode.listing import descendants
 
@@ -125,6 +140,11 @@ class OpenCodeDatabase(Adapter):
         from adapters.opencode.content import events
 
         yield from events(ref)
+
+    def count(self, store: Store) -> int | None:
+        from adapters.opencode.listing import count
+
+        return count(store.path)
 
     def generation(self, store: Store) -> str | None:
         from adapters.opencode.schema import generation

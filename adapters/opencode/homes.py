@@ -56,11 +56,15 @@ def own_database(places: Places, channel: str = "latest") -> Path | None:
 
 
 def databases(places: Places) -> list[Path]:
-    """Every database file of any build, the one written last first."""
+    """Every database of any build, the one written last first.
+
+    Something else in a database's place, such as a named pipe, is among them: whoever opens it
+    says what it is.
+    """
     found: dict[tuple[int, int], tuple[int, Path]] = {}
     for path in _candidates(places):
         status = _status(path)
-        if status is not None and stat.S_ISREG(status.st_mode):
+        if status is not None and not stat.S_ISDIR(status.st_mode):
             # One file under two names, such as a link, is one database.
             found.setdefault((status.st_dev, status.st_ino), (_written(path, status), path))
     return [path for _, path in sorted(found.values(), key=lambda item: (-item[0], item[1]))]

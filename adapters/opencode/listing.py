@@ -42,6 +42,20 @@ def descendants(path: Path, tool: str, ids: Sequence[str]) -> Iterator[Session]:
     yield from sqlite.read(path, work)
 
 
+def count(path: Path) -> int:
+    """How many sessions the database holds."""
+
+    def work(connection: sqlite3.Connection) -> int:
+        tables = sqlite.tables(connection)
+        check(tables, str(path))
+        listed = [f"SELECT id FROM {t}" for t in SESSION_TABLES if "id" in tables.get(t, ())]
+        # One table is counted through its index; two may name the same session.
+        query = f"SELECT count(*) FROM ({' UNION '.join(listed)})"
+        return int(connection.execute(query).fetchone()[0])
+
+    return sqlite.read(path, work)
+
+
 @dataclass(slots=True)
 class _Listing:
     """One connection's view. `problems` are those found on the way."""
@@ -108,8 +122,8 @@ class _Listing:
         return " + ".join(counts) or "NULL"
 
     def _rows(self, table: str, want: Want | None) -> list[sqlite3.Row]:
-        condition, values = _condition(self.tables[table], want)
-        inner = f"SELECT rowid FROM {table} s{condition}"
+        where, values = condition(self.tables[table], want)
+        inner = f"SELECT rowid FROM {table} s{where}"
         if want is not None and want.newest is not None and "time_updated" in self.tables[table]:
             inner += " ORDER BY time_updated DESC LIMIT ?"
             values.append(want.newest)
@@ -213,7 +227,7 @@ def _info(raw: JsonObject) -> JsonObject:
     }
 
 
-def _condition(columns: tuple[str, ...], want: Want | None) -> tuple[str, list[Any]]:
+def condition(columns: tuple[str, ...], want: Want | None) -> tuple[str, list[Any]]:
     """A WHERE clause that keeps at least the sessions that fit."""
     if want is None:
         return "", []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sqlite3
 import subprocess
@@ -18,6 +19,7 @@ from adapters.opencode.database import OpenCodeDatabase
 from finder.adapter import Store, Want
 from finder.errors import StoreError
 from finder.model import Event, Json, JsonObject, Problem, Ref, Session
+from finder.places import Places
 from finder.testing import AdapterContract, fingerprint
 
 FIXTURES = Path(__file__).parents[2] / "fixtures" / "opencode-db"
@@ -435,3 +437,22 @@ def test_raw_keeps_fields_nobody_has_heard_of(newest: Path) -> None:
     change(newest, "ALTER TABLE session ADD COLUMN mood TEXT", "UPDATE session SET mood = 'good'")
     raw: JsonObject = listed(newest)[0][V2_SESSION].raw
     assert raw["mood"] == "good"
+
+
+def test_a_pipe_in_its_place_is_named(tmp_path: Path) -> None:
+    home = tmp_path / ".local" / "share" / "opencode"
+    home.mkdir(parents=True)
+    os.mkfifo(home / "opencode.db")
+    (store,) = [s for s in ADAPTER.discover(Places.under(tmp_path)) if isinstance(s, Store)]
+    with pytest.raises(StoreError, match="a named pipe where a file is expected"):
+        list(ADAPTER.sessions(store))
+
+
+def test_the_count_is_that_of_the_listing(newest: Path) -> None:
+    assert ADAPTER.count(store_of(newest)) == len(listed(newest)[0])
+    change(
+        newest,
+        "CREATE TABLE session_v2 AS SELECT * FROM session",
+        "INSERT INTO session_v2 (id) VALUES ('ses_more')",
+    )
+    assert ADAPTER.count(store_of(newest)) == len(listed(newest)[0])

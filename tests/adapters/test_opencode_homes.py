@@ -156,3 +156,8 @@ def test_looking_changes_nothing(tmp_path: Path) -> None:
     databases(places(tmp_path))
     legacy_folders(places(tmp_path))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_pipe_in_a_databases_place_is_handed_on_to_be_named(tmp_path: Path, data: Path) -> None:
+    os.mkfifo(data / "opencode.db")
+    assert databases(places(tmp_path)) == [data / "opencode.db"]
