@@ -159,5 +159,6 @@ def test_looking_changes_nothing(tmp_path: Path) -> None:
 
 
 def test_a_pipe_in_a_databases_place_is_handed_on_to_be_named(tmp_path: Path, data: Path) -> None:
+    data.mkdir(parents=True)
     os.mkfifo(data / "opencode.db")
     assert databases(places(tmp_path)) == [data / "opencode.db"]
