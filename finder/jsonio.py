@@ -56,8 +56,8 @@ def _may_have_huge_integers(raw: bytes) -> bool:
     return b"0" * 19 in raw.translate(_AS_ZEROS) and bool(_HUGE_INTEGER.search(raw))
 
 
-def dumps(value: Json, *, indent: bool = False) -> bytes:
-    """Write one JSON text in UTF-8, without a line break at the end.
+def dumps(value: Json, *, indent: bool = False, sort: bool = False) -> bytes:
+    """Write one JSON text in UTF-8, without a line break at the end; with `sort` by its keys.
 
     Lone surrogates are written as escapes (``\\ud800``), surrogate escapes as the bytes they
     stand for are not valid JSON and so are written as escapes too. NaN and the infinities are
@@ -66,26 +66,28 @@ def dumps(value: Json, *, indent: bool = False) -> bytes:
     import orjson
 
     option = orjson.OPT_NON_STR_KEYS | (orjson.OPT_INDENT_2 if indent else 0)
+    option |= orjson.OPT_SORT_KEYS if sort else 0
     try:
         # A `Ref` is a tuple by a name, which orjson does not write by itself.
         data = orjson.dumps(value, option=option, default=list)
     except (TypeError, ValueError):
-        return _slow_dumps(value, indent)
+        return _slow_dumps(value, indent, sort)
     # orjson writes null for them.
-    return _slow_dumps(value, indent) if b"null" in data and _has_odd_float(value) else data
+    return _slow_dumps(value, indent, sort) if b"null" in data and _has_odd_float(value) else data
 
 
-def _slow_dumps(value: Json, indent: bool) -> bytes:
+def _slow_dumps(value: Json, indent: bool, sort: bool) -> bytes:
     try:
         text = json.dumps(
             value,
             ensure_ascii=False,
             indent=2 if indent else None,
             separators=None if indent else (",", ":"),
+            sort_keys=sort,
             default=_plain,
         )
     except RecursionError:
-        text = "".join(_tokens(value))
+        text = "".join(_tokens(value, sort))
     try:
         return text.encode()
     except UnicodeEncodeError:
@@ -108,7 +110,7 @@ def _has_odd_float(value: Json) -> bool:
     return False
 
 
-def _tokens(value: Json) -> Iterator[str]:
+def _tokens(value: Json, sort: bool) -> Iterator[str]:
     """The pieces of a JSON text of any depth: deeper than the standard library can go."""
     waiting: list[tuple[bool, Any]] = [(True, value)]  # (a value or a piece of text, it)
     while waiting:
@@ -116,7 +118,8 @@ def _tokens(value: Json) -> Iterator[str]:
         if not is_value:
             yield item
         elif isinstance(item, dict):
-            pieces = [(k, (True, v)) for k, v in item.items()]
+            pairs = sorted(item.items()) if sort else item.items()
+            pieces = [(key, (True, inner)) for key, inner in pairs]
             waiting.append((False, "}"))
             for n, (key, inner) in reversed(list(enumerate(pieces))):
                 waiting += [inner, (False, f"{',' if n else ''}{json.dumps(str(key))}:")]

@@ -109,6 +109,7 @@ class _Work:
         self._make_folder(file.target.parent)
         path = _hidden(file.target)
         self.back.append(path.unlink)
+        # Made anew, so that the user's umask decides as it does for the tool's own files.
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | BINARY, file.mode)
         with os.fdopen(descriptor, "wb") as out, file.source.open("rb") as content:
             shutil.copyfileobj(content, out, 1 << 20)

@@ -121,12 +121,13 @@ class FileStaging:
         report = Report()
         draft = self.adapter.encode(session, events, plan, report)
         laid_out(draft, self.root)
-        store = _detected(self.adapter, self.root, draft)
-        done = _compared(self.adapter, store, draft, (session, events, plan, report))
-        self.receipts.append(receipt(session, events, done, source == self.adapter.name))
         # What is in the files need not be in memory too.
-        files = tuple(replace(file, data=b"") for file in draft.files)
-        self.drafts.append(replace(draft, files=files))
+        draft = replace(draft, files=tuple(replace(file, data=b"") for file in draft.files))
+        self.drafts.append(draft)
+        store = _detected(self.adapter, self.root, draft)
+        taken = (session, events, plan, report)
+        same_format = source == self.adapter.name
+        self.receipts.append(receipt(self.adapter, store, draft, taken, same_format=same_format))
 
     def finish(self) -> list[Receipt]:
         return self.receipts
@@ -209,10 +210,10 @@ class StoreStaging:
         self.root.mkdir(parents=True, exist_ok=True)
         path = self.installation.stage(self.drafts, self.root)
         adapter, store = reader(self.registry, path)
-        receipts = []
-        for draft, taken in zip(self.drafts, self._taken, strict=True):
-            done = _compared(adapter, store, draft, taken)
-            receipts.append(receipt(taken[0], taken[1], done, False))
+        receipts = [
+            receipt(adapter, store, draft, taken, same_format=False)
+            for draft, taken in zip(self.drafts, self._taken, strict=True)
+        ]
         self._taken.clear()
         return receipts
 
@@ -314,14 +315,26 @@ _Taken = tuple[Session, Sequence[Event], Plan, Report]
 
 def _compared(adapter: Adapter, store: Store, draft: Draft, taken: _Taken) -> Tried:
     session, events, plan, report = taken
+    written = _written(adapter, store, draft)
+    back = list(adapter.events(written.ref))
+    losses, unexplained = _accounted(taken, written, back)
+    return Tried(draft, losses, unexplained, written, back)
+
+
+def _written(adapter: Adapter, store: Store, draft: Draft) -> Session:
     written = found(adapter, store, draft.id)
     if written is None:
         raise BugError(f"adapter {adapter.name!r} does not find the session that it wrote")
-    back = list(adapter.events(written.ref))
+    return written
+
+
+def _accounted(
+    taken: _Taken, written: Session, back: Sequence[Event]
+) -> tuple[list[Loss], list[compare.Difference]]:
+    session, events, plan, report = taken
     seen = compare.header_differences(session, written, plan)
     seen += compare.differences(events, back, report=report, ids=plan.ids)
-    losses, unexplained = compare.explained(seen, report)
-    return Tried(draft, losses, unexplained, written, back)
+    return compare.explained(seen, report)
 
 
 def found(adapter: Adapter, store: Store, identifier: str) -> Session | None:
@@ -332,26 +345,43 @@ def found(adapter: Adapter, store: Store, identifier: str) -> Session | None:
     return None
 
 
-def receipt(session: Session, events: Sequence[Event], done: Tried, same_format: bool) -> Receipt:
-    """The account of a session that was read back.
+def receipt(
+    adapter: Adapter, store: Store, draft: Draft, taken: _Taken, *, same_format: bool
+) -> Receipt:
+    """Read a session back and account for it.
+
+    Args:
+        same_format: its native records were to be written as they are.
 
     Raises:
         BugError: there is a difference without a reason.
     """
-    if done.unexplained:
-        shown = "".join(f"\n  {item}" for item in done.unexplained[:_MOST_SHOWN])
-        count = len(done.unexplained)
-        raise BugError(
-            f"{session.ref} would differ in the target in {count} unforeseen ways, so nothing was "
-            f"written:{shown}",
-            hint="this is a bug of the target's adapter; report it, please, with these lines",
-        )
+    session, events, _, _ = taken
+    written = _written(adapter, store, draft)
+    slim = compare.slimmed(events)
+    back, records = [], []
+    for event in adapter.events(written.ref):
+        if same_format:
+            records += compare.prints([event])
+        back.append(slim(event))
+    losses, unexplained = _accounted(taken, written, back)
+    if unexplained:
+        raise _unforeseen(session, unexplained)
     return Receipt(
         source=session.ref,
-        session=done.session,
+        session=written,
         events=len(events),
-        losses=tuple(done.losses),
-        exact=compare.records_equal(events, done.events) if same_format else None,
+        losses=tuple(losses),
+        exact=records == compare.prints(events) if same_format else None,
+    )
+
+
+def _unforeseen(session: Session, differences: Sequence[compare.Difference]) -> BugError:
+    shown = "".join(f"\n  {item}" for item in differences[:_MOST_SHOWN])
+    return BugError(
+        f"{session.ref} would differ in the target in {len(differences)} unforeseen ways, so "
+        f"nothing was written:{shown}",
+        hint="this is a bug of the target's adapter; report it, please, with these lines",
     )
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import MISSING, fields
-from functools import cache
+from dataclasses import MISSING, dataclass, fields
+from functools import cache, cached_property
 from pathlib import Path
-from typing import Any, NamedTuple, get_args
+from typing import Any, get_args
 
 from adapters.events import SCHEMA
 from finder import files, jsonio
@@ -44,11 +44,13 @@ _HEADER = ("title", "directory", "created", "updated", "agent", "model", "messag
 
 def encoded(session: Session, events: Sequence[Event], plan: Plan) -> Draft:
     """One session's lines; the first line of all goes before the tree's first session."""
-    lines = [] if plan.parent is not None else [jsonio.dumps({"schema": SCHEMA})]
-    lines.append(_line(_header(session, len(events), plan), "session"))
-    lines += [_line(_fields(event, plan)) for event in events]
+    data = bytearray()  # grows in place: a list of lines would be as large again
+    if plan.parent is None:
+        data += jsonio.dumps({"schema": SCHEMA}) + b"\n"
+    data += _line(_header(session, len(events), plan), "session")
+    for event in events:
+        data += _line(_fields(event, plan))
     path = f"{safe_name(plan.top or plan.id)}.jsonl"
-    data = b"".join(line + b"\n" for line in lines)
     return Draft(
         id=plan.id,
         files=(File(path=path, data=data, mode=0o600, appended=plan.parent is not None),),
@@ -101,7 +103,7 @@ def _defaults(type_: str) -> tuple[tuple[str, Any], ...]:
 
 
 def _line(record: JsonObject, name: str | None = None) -> bytes:
-    line = jsonio.dumps({name: record} if name else record)
+    line = jsonio.dumps({name: record} if name else record) + b"\n"
     if line.count(b"[") + line.count(b"{") > _DEEPEST and _depth(record) > _DEEPEST:
         text = jsonio.dumps(record.pop("raw", None)).decode()
         return _line({**record, "raw_json": text}, name)
@@ -122,20 +124,26 @@ def _depth(value: Json) -> int:
 # -- reading ---------------------------------------------------------------------------------
 
 
-class _Place(NamedTuple):
-    """Whose lines are read: the file, and the ids of the sessions in it."""
+@dataclass(frozen=True)
+class _Place:
+    """The file whose lines are read."""
 
-    path: str
-    ids: frozenset[str]
+    path: Path
+
+    @cached_property
+    def ids(self) -> frozenset[str]:
+        """Of the sessions in it; only what refers to a session needs them."""
+        heads, _ = _heads(self.path)
+        return frozenset(_identifier(line) or "" for _, line in heads)
 
 
 def sessions(path: Path) -> Iterator[Session | Problem]:
     """The headers in the file, and the lines that say nothing to anybody."""
     heads, problems = _heads(path)
     yield from problems
-    place = _Place(str(path), frozenset(_identifier(line) or "" for _, line in heads))
     status = path.stat()
     stamp = f"{status.st_mtime_ns}:{status.st_size}"
+    place = _Place(path)
     for number, line in heads:
         yield from _session(line, number, place, stamp)
 
@@ -185,7 +193,7 @@ def _session(line: bytes, number: int, place: _Place, stamp: str) -> Iterator[Se
         message = f"line {number} opens a session but is damaged; its events cannot be told"
         yield _damage(place.path, message, number)
         return
-    ref = Ref(_TOOL, place.path, identifier)
+    ref = Ref(_TOOL, str(place.path), identifier)
     try:
         yield Session(ref=ref, stamp=stamp, **_header_values(record, place))
     except ValueError as error:
@@ -212,22 +220,21 @@ _NUMBERS = frozenset({"created", "updated", "messages", "archived"})
 
 def events(ref: Ref) -> Iterator[Event]:
     """One session's events. A line that is no event is an opaque one that says why."""
-    path = Path(ref.store)
-    heads, _ = _heads(path)
-    place = _Place(ref.store, frozenset(_identifier(line) or "" for _, line in heads))
-    opening = next((n for n, line in heads if _identifier(line) == ref.id), None)
-    if opening is None:
-        raise NotFoundError(f"{ref.store} holds no session {ref.id!r}")
-    last = min((number for number, _ in heads if number > opening), default=None)
-    promised, given = None, 0
-    for number, line in enumerate(files.lines(path), 1):
-        if number == last:
-            break
-        if number == opening:
-            promised = integer(mapping(mapping(_parsed(line)).get("session")).get("events"))
-        elif number > opening and line.strip() and not _SCHEMA.match(line):
+    place = _Place(Path(ref.store))
+    promised, given, inside = None, 0, False
+    for number, line in enumerate(files.lines(place.path), 1):
+        if _SESSION.match(line):
+            if inside:
+                break
+            inside = _identifier(line) == ref.id
+            if inside:
+                promised = integer(mapping(mapping(_parsed(line)).get("session")).get("events"))
+        elif inside and line.strip() and not _SCHEMA.match(line):
             given += 1
             yield _event(line, number, place)
+    else:
+        if not inside:
+            raise NotFoundError(f"{ref.store} holds no session {ref.id!r}")
     if promised is not None and given < promised:
         missing = promised - given
         problem = f"the session has {promised} events, but the last {missing} are not in the file"
@@ -254,20 +261,31 @@ def _event(line: bytes, number: int, place: _Place) -> Event:
 
 
 def _event_values(record: JsonObject, kind: str, place: _Place) -> JsonObject:
-    values = {key: value for key, value in record.items() if key not in {"type", "raw_json"}}
-    if unknown := values.keys() - dict(_defaults(kind)).keys():
-        raise ValueError(f"it has a field that is unknown here, {min(unknown)!r}")
-    for name, value in values.items():
-        if name in _READ:
-            values[name] = _READ[name](value, place)
-        elif not _FITS.get(name, _is_text)(value):
+    fits, needed = _spec(kind)
+    values: JsonObject = {}
+    for name, value in record.items():
+        fit = fits.get(name)
+        if fit is None:
+            raise ValueError(f"it has a field that is unknown here, {name!r}")
+        if not fit(value):
             raise ValueError(f"its {name} is a JSON {jsonio.json_type(value)}")
-    for name, default in _defaults(kind):
-        if default is MISSING and values.get(name) is None:
+        values[name] = value if name not in _READ else _READ[name](value, place)
+    del values["type"]
+    if "raw_json" in values:
+        values["raw"] = jsonio.loads(values.pop("raw_json"))
+    for name in needed:
+        if name not in values:
             raise ValueError(f"it has no {name}")
-    if "raw_json" in record:
-        values["raw"] = _raw(record)
     return values
+
+
+@cache
+def _spec(kind: str) -> tuple[dict[str, Callable[[Json], bool]], tuple[str, ...]]:
+    """What the fields of a type must be, and which must be there."""
+    defaults = _defaults(kind)
+    fits = {name: _FITS.get(name, _is_text) for name, _ in defaults}
+    needed = tuple(name for name, default in defaults if default is MISSING)
+    return {"type": _is_text, "raw_json": _is_text, **fits}, needed
 
 
 def _raw(record: JsonObject) -> Json:
@@ -283,7 +301,7 @@ def _reference(value: Json, place: _Place) -> Ref | None:
         raise ValueError("it refers to a session in an unknown way")
     tool, store, identifier = map(str, parts)
     if identifier in place.ids:
-        return Ref(_TOOL, place.path, identifier)
+        return Ref(_TOOL, str(place.path), identifier)
     return Ref(tool, store, identifier)
 
 
@@ -326,7 +344,8 @@ def _is_anything(value: Json) -> bool:
 _FITS: dict[str, Callable[[Json], bool]] = {
     **dict.fromkeys(("at", "started", "finished"), _is_integer),
     **dict.fromkeys(("redacted", "auto"), _is_bool),
-    **dict.fromkeys(("raw", "input"), _is_anything),
+    # Those that are read in a way of their own say themselves what they are not.
+    **dict.fromkeys(("raw", "input", "labels", "usage", "child"), _is_anything),
     "cost": _is_number,
     "role": lambda value: value in get_args(Role),
     "status": lambda value: value in get_args(Status),

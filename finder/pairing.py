@@ -1,0 +1,238 @@
+"""Which event of a session became which event of what was written of it.
+
+Equal ones are found first: those equal in everything, then those of equal content, then what is
+left between two of these, by what little is known of it. What is equally often on both sides
+cannot be told apart by looking; an encoder's own word on what it left out is followed there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
+from dataclasses import dataclass, field, fields
+from functools import cache
+from operator import attrgetter
+from typing import Any, NamedTuple
+
+from finder import jsonio
+from finder.align import aligned
+from finder.model import EVENT_TYPES, Event, Json, Message, Role
+from finder.writing import answers
+
+# What every event has, and what is compared in its own way.
+_APART = frozenset(
+    {"type", "record", "message", "raw", "labels", "role", "usage", "input", "child", "keep"}
+)
+_CONTENT: dict[str, tuple[str, ...]] = {
+    "message": (),
+    "text": ("text",),
+    "reasoning": ("text", "signature"),
+    "tool_call": ("call", "name", "input"),
+    "tool_result": ("call", "output"),
+    "attachment": ("name", "data", "url", "path"),
+    "subagent": ("call", "prompt", "result"),
+    "compaction": (),
+    "notice": ("kind", "text"),
+    "opaque": ("kind", "raw"),
+}
+_IDENTITY = {"tool_call": "call", "tool_result": "call", "opaque": "kind", "notice": "kind"}
+# What says the same in another type of event: the text of a thought told as an answer.
+_WORDS = ("text", "output", "result", "prompt")
+
+
+class Item(NamedTuple):
+    """An event to be compared: its place in its own stream, and who speaks."""
+
+    seq: int
+    event: Event
+    role: Role | None
+
+
+def items(events: Sequence[Event]) -> list[Item]:
+    """The events to compare, each result and subagent directly after its call."""
+    message, role = None, None
+    found: list[Item] = []
+    for seq, event in enumerate(events):
+        if isinstance(event, Message):
+            message, role = event.record, event.role
+        inherited = role if event.message in {None, message} else None
+        found.append(Item(seq, event, event.role or inherited))
+    belonging = _belonging(events)
+    placed = {index for indices in belonging.values() for index in indices}
+    order: list[Item] = []
+    for index, item in enumerate(found):
+        if index not in placed and not _is_envelope(item):
+            order.append(item)
+            order += [found[inner] for inner in belonging.get(index, ())]
+    return order
+
+
+def _is_envelope(item: Item) -> bool:
+    """Whether it opens a message that is a tool result: some formats have such, others not."""
+    return item.event.type == "message" and item.event.role == "tool"
+
+
+def _belonging(events: Sequence[Event]) -> dict[int, list[int]]:
+    """For each call, by its place: its subagents, its result, and what came with the result."""
+    found: dict[int, list[int]] = {}
+    calls: dict[str, int] = {}
+    for index, event in enumerate(events):
+        if event.type == "tool_call":
+            calls[event.call] = index
+        elif event.type == "subagent" and event.call in calls:
+            found.setdefault(calls[event.call], []).append(index)
+    for call, result in answers(events).items():
+        inner = found.setdefault(call, [])
+        inner.append(result)
+        following = result + 1
+        while following < len(events) and _came_with_result(events[following]):
+            inner.append(following)
+            following += 1
+    return found
+
+
+def _came_with_result(event: Event) -> bool:
+    return event.type == "attachment" and event.role == "tool"
+
+
+_Key = Callable[[Item], Hashable]
+
+
+@dataclass(slots=True)
+class Pairing:
+    """Places in the source with places in the target.
+
+    Attributes:
+        rising: those in the same order on both sides.
+        moved: those that stand elsewhere than they did.
+    """
+
+    ours: Sequence[Item]
+    theirs: Sequence[Item]
+    rising: list[tuple[int, int]] = field(default_factory=list)
+    moved: dict[int, int] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, ours: Sequence[Item], theirs: Sequence[Item], gone: Collection[int]) -> Pairing:
+        """All pairs; `gone` are events, by `id()`, that are said not to be there."""
+        pairing = cls(ours, theirs, rising=[(i, i) for i in range(_equal_start(ours, theirs))])
+        everything = range(len(ours))
+        kept = [index for index in everything if id(ours[index].event) not in gone]
+        pairing._refine(kept, _whole)
+        pairing._refine(kept, _content)
+        pairing._refine(everything, _content)
+        pairing._find_moved(kept, _content)
+        pairing._refine(kept, _identity)
+        pairing._refine(kept, _type)
+        pairing._find_moved(kept, _identity)
+        pairing._refine(everything, _words)
+        return pairing
+
+    @property
+    def pairs(self) -> dict[int, int]:
+        """All of them."""
+        return {**dict(self.rising), **self.moved}
+
+    def _free(self, candidates: Iterable[int]) -> tuple[list[int], list[int]]:
+        used = self.pairs
+        used_theirs = set(used.values())
+        left = [a for a in candidates if a not in used]
+        return left, [b for b in range(len(self.theirs)) if b not in used_theirs]
+
+    def _refine(self, candidates: Iterable[int], key: _Key) -> None:
+        """Pair what has equal keys in the gaps between the pairs."""
+        left, right = self._free(candidates)
+        if not left or not right:
+            return
+        found: list[tuple[int, int]] = []
+        i = j = 0
+        for end_a, end_b in [*self.rising, (len(self.ours), len(self.theirs))]:
+            start_i, start_j = i, j
+            while i < len(left) and left[i] < end_a:
+                i += 1
+            while j < len(right) and right[j] < end_b:
+                j += 1
+            if i > start_i and j > start_j:
+                gap_a, gap_b = left[start_i:i], right[start_j:j]
+                keys_a = [key(self.ours[a]) for a in gap_a]
+                keys_b = [key(self.theirs[b]) for b in gap_b]
+                found += [(gap_a[x], gap_b[y]) for x, y in aligned(keys_a, keys_b)]
+        if found:
+            self.rising = sorted([*self.rising, *found])
+
+    def _find_moved(self, candidates: Iterable[int], key: _Key) -> None:
+        """Pair what has equal keys anywhere; a message's opening is like too many others."""
+        left, right = self._free(candidates)
+        elsewhere: dict[Hashable, list[int]] = {}
+        for b in reversed(right):
+            if self.theirs[b].event.type != "message":
+                elsewhere.setdefault(key(self.theirs[b]), []).append(b)
+        for a in left if elsewhere else ():
+            others = elsewhere.get(key(self.ours[a]))
+            if others:
+                self.moved[a] = others.pop()
+
+
+def _equal_start(ours: Sequence[Item], theirs: Sequence[Item]) -> int:
+    """How many events at the start are equal in everything: all of them, where nothing is lost."""
+    for index, (one, other) in enumerate(zip(ours, theirs, strict=False)):
+        event, written = one.event, other.event
+        if event.type != written.type or one.role != other.role or event.labels != written.labels:
+            return index
+        values = plain_values(event.type)
+        if values(event) != values(written) or _apart(event) != _apart(written):
+            return index
+    return min(len(ours), len(theirs))
+
+
+@cache
+def plain_names(type_: str) -> tuple[str, ...]:
+    """The fields of a type that are compared as they are."""
+    return tuple(f.name for f in fields(EVENT_TYPES[type_]) if f.name not in _APART)
+
+
+@cache
+def plain_values(type_: str) -> Callable[[Event], Any]:
+    """Gives the values of these fields."""
+    return attrgetter(*plain_names(type_))
+
+
+def _whole(item: Item) -> Hashable:
+    event = item.event
+    return event.type, item.role, event.labels, plain_values(event.type)(event), _apart(event)
+
+
+def _apart(event: Event) -> Hashable:
+    if event.type == "message":
+        return event.usage
+    return _hashable(event.input) if event.type == "tool_call" else None
+
+
+def _content(item: Item) -> Hashable:
+    event = item.event
+    if event.type == "message":
+        return event.type, item.role
+    return event.type, *[_hashable(getattr(event, name)) for name in _CONTENT[event.type]]
+
+
+def _identity(item: Item) -> Hashable:
+    """What an event of changed content is known by; a unique value where there is nothing."""
+    event = item.event
+    if event.type not in _IDENTITY:
+        return event.type, id(item)
+    return event.type, getattr(event, _IDENTITY[event.type])
+
+
+def _type(item: Item) -> Hashable:
+    return item.event.type
+
+
+def _words(item: Item) -> Hashable:
+    for name in _WORDS:
+        words = getattr(item.event, name, None)
+        if words:
+            return str(words)
+    return id(item)
+
+
+def _hashable(value: Json) -> Hashable:
+    return jsonio.dumps(value) if isinstance(value, dict | list) else value
