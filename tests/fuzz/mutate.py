@@ -6,6 +6,7 @@ always ends in "not JSON" and reaches nothing behind the parser.
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import random
@@ -64,7 +65,8 @@ def nasty(chance: random.Random) -> Any:
     """A value that nobody expects; once in a long while a very large one."""
     if chance.random() < 0.0005:
         return "y" * 50_000_000
-    return chance.choice(NASTY)
+    # A copy: what is put into a tree may itself be changed next, and must not hold itself.
+    return copy.deepcopy(chance.choice(NASTY))
 
 
 # -- JSON -------------------------------------------------------------------------------
@@ -96,10 +98,9 @@ def mutated(chance: random.Random, value: Any) -> Any:
             container[key] = nasty(chance)
         elif deed == 3:
             other, there = chance.choice(places)
-            taken = json.loads(json.dumps(other[there], default=str))
-            container[key] = taken  # an id twice, a parent that is its own child
+            container[key] = copy.deepcopy(other[there])  # an id twice, a parent that is its child
         elif deed == 4 and isinstance(container, list):
-            container.insert(key, json.loads(json.dumps(container[key], default=str)))
+            container.insert(key, copy.deepcopy(container[key]))
         elif isinstance(container, dict):
             del container[key]
     return value
