@@ -1,6 +1,6 @@
-"""Reading another program's SQLite database without leaving a trace.
+"""Another program's SQLite database: reading it without a trace, and adding to it in one step.
 
-How a database is opened depends on what lies beside it:
+How a database is opened for reading depends on what lies beside it:
 
 * with ``-wal`` and ``-shm``: ``mode=ro``, which sees all that was committed. ``readonly_shm=1``
   keeps SQLite from writing its bookkeeping into the program's ``-shm`` file.
@@ -11,6 +11,9 @@ How a database is opened depends on what lies beside it:
 
 Plain ``mode=ro`` would create ``-wal`` and ``-shm`` and leave them; ``immutable=1`` on a live
 database would silently miss all that is still in the log.
+
+What is written goes in as one transaction, which SQLite makes whole or undone whatever happens,
+also beside the program that uses the database.
 """
 
 from __future__ import annotations
@@ -25,7 +28,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from finder import files
-from finder.errors import StoreError
+from finder.errors import StoreError, WriteError
 from finder.model import Problem
 
 T = TypeVar("T")
@@ -34,6 +37,7 @@ Work = Callable[[sqlite3.Connection], T]
 _MAGIC = b"SQLite format 3\x00"
 _TRIES = 6
 _BUSY_SECONDS = 2.0
+_LOCK_SECONDS = 10.0  # to wait for another writer, which may be in the middle of a turn
 # A hostile schema can make one statement run for ever; this many seconds is a hang.
 _STATEMENT_SECONDS = 60.0
 
@@ -147,6 +151,41 @@ def _run(path: Path, parameters: str, work: Work[T]) -> T:
             # is slower than the built-in decoder, so it is used only here.
             connection.text_factory = lambda data: data.decode("utf-8", "surrogateescape")
             return work(connection)
+
+
+def transaction(path: Path, work: Work[T]) -> T:
+    """Run `work` in one transaction on a database that is there; what it raises undoes it.
+
+    Foreign keys are enforced. A writer in another process is waited for, some seconds.
+
+    Raises:
+        WriteError: locked, not permitted, full, damaged, or refused by the schema. Then the
+            database is as it was.
+    """
+    uri = f"{path.absolute().as_uri()}?mode=rw"
+    try:
+        with contextlib.closing(
+            sqlite3.connect(uri, uri=True, timeout=_LOCK_SECONDS, isolation_level=None)
+        ) as connection:
+            connection.row_factory = sqlite3.Row
+            connection.execute("PRAGMA trusted_schema=OFF")
+            connection.execute("PRAGMA foreign_keys=ON")
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                result = work(connection)
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                raise
+            return result
+    except sqlite3.Error as error:
+        reason = _problem(path, error).message if _is_busy(error) else str(error)
+        raise WriteError(f"{path} is not changed: {reason}") from error
+
+
+def _is_busy(error: sqlite3.Error) -> bool:
+    return "locked" in str(error) or "busy" in str(error)
 
 
 def tables(connection: sqlite3.Connection) -> dict[str, tuple[str, ...]]:

@@ -67,8 +67,7 @@ def encoded(
 
 
 def _foreign_info(session: Session, plan: Plan) -> JsonObject:
-    provider, slash, name = (session.model or "").partition("/")
-    model = {"id": name, "providerID": provider} if slash and provider and name else None
+    provider, name = foreign.named(session.model or "")
     archived = session.archived
     if archived is None and "archived" in session.labels:
         archived = session.updated or session.created or plan.now
@@ -77,7 +76,7 @@ def _foreign_info(session: Session, plan: Plan) -> JsonObject:
         "parentID": plan.ids.get(plan.parent) if plan.parent else None,
         "title": session.title,
         "agent": session.agent,
-        "model": model,
+        "model": {"id": name, "providerID": provider} if session.model else None,
         "time": {
             "created": _past(session.created, plan.now),
             "updated": _past(session.updated, plan.now),
@@ -185,17 +184,20 @@ def _file(path: str, value: Json) -> File:
 
 
 def _beside(made: Encoded, plan: Plan) -> list[File]:
-    found = []
     todos = todo_items(made.beside)
-    if todos is not None:
-        found.append(_file(f"todo/{plan.id}.json", todos))
-    for one in made.beside:
-        if one.kind == "diff":
-            found.append(_file(f"session_diff/{plan.id}.json", one.value))
-        output = output_file(one)
-        if output is not None:
-            found.append(output)
-    return found
+    listed = [] if todos is None else [_file(f"todo/{plan.id}.json", todos)]
+    return [*listed, *side_files(made, plan)]
+
+
+def side_files(made: Encoded, plan: Plan) -> list[File]:
+    """What every version keeps as files in the data folder: file changes and full outputs."""
+    found = [
+        _file(f"session_diff/{plan.id}.json", one.value)
+        for one in made.beside
+        if one.kind == "diff"
+    ]
+    outputs = [output_file(one) for one in made.beside]
+    return [*found, *(output for output in outputs if output is not None)]
 
 
 def todo_items(beside: Sequence[Beside]) -> list[Json] | None:

@@ -29,7 +29,7 @@ from finder.model import Event, Json, JsonObject, Notice, Opaque, Problem, Ref, 
 if TYPE_CHECKING:
     from adapters.opencode.records import StoredMessage, StoredPart
     from finder.places import Places
-    from finder.writing import Draft, Plan, Report
+    from finder.writing import Draft, Installation, Plan, Report
 
 _HEAD_BYTES = 64 * 1024
 
@@ -116,6 +116,11 @@ class OpenCodeExport(Adapter):
         from adapters.opencode.encode import export_draft
 
         return export_draft(session, events, plan, report)
+
+    def installation(self, places: Places) -> Installation:
+        from adapters.opencode.install import live_database
+
+        return live_database(places)
 
 
 @dataclass(slots=True)

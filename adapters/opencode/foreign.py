@@ -175,7 +175,7 @@ class _Teller:
         info["time"] = {"created": self.clock}
         model = self.models.get(id(self.turn.message), self.session.model or "")
         agent = (message and message.agent) or self.session.agent or "build"
-        provider, name = _split(model)
+        provider, name = named(model)
         if role == "user":
             info |= {"agent": agent, "model": {"providerID": provider, "modelID": name}}
             self.user = info["id"]
@@ -373,7 +373,7 @@ class _Teller:
         return self.messages[first].id if first < len(self.messages) else None
 
 
-def _split(model: str) -> tuple[str, str]:
+def named(model: str) -> tuple[str, str]:
     """Provider and name. A provider that is not known is empty: none is made up."""
     provider, slash, name = model.partition("/")
     return (provider, name) if slash and provider and name else ("", model)

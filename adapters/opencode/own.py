@@ -15,7 +15,7 @@ from typing import Literal
 
 from adapters.opencode import v1
 from adapters.opencode.ids import TOOL
-from finder.jsonio import array, mapping, string
+from finder.jsonio import array, integer, mapping, string
 from finder.model import Event, Json, JsonObject, Session
 
 BesideKind = Literal["todo", "diff", "output", "row", "key"]
@@ -40,7 +40,8 @@ class Beside:
 class Kept:
     """A message with its parts, and the events that tell it.
 
-    `info` is None where the store has no readable record of the message.
+    `info` is None where the store has no readable record of the message. `times` are when the
+    rows of the message and of its parts were made and changed, by id: not what they tell.
     """
 
     id: str
@@ -48,6 +49,7 @@ class Kept:
     parts: list[JsonObject] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     more: JsonObject = field(default_factory=dict)
+    times: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     @property
     def is_left_over(self) -> bool:
@@ -88,12 +90,20 @@ def records(session: Session, events: Sequence[Event]) -> Records:
             found.messages.append(kept)
         if kept is not None:
             kept.events.append(event)
+            _note_times(event.raw, kept)
         one = _beside(event, kept)
         if one is not None:
             found.beside.append(one)
         elif event.raw is not None and not _joined(event, kept):
             found.left.append(event)
     return found
+
+
+def _note_times(raw: Json, kept: Kept) -> None:
+    if isinstance(raw, dict) and _table(raw) in ("message", "part"):
+        made, changed = integer(raw.get("time_created")), integer(raw.get("time_updated"))
+        if made is not None and changed is not None:
+            kept.times[str(raw.get("id"))] = made, changed
 
 
 def _opens(event: Event) -> bool:

@@ -35,6 +35,7 @@ def renew(messages: Sequence[Kept], info: JsonObject, ids: Ids) -> None:
                 renewed = [{**f, "id": ids.part()} if isinstance(f, dict) else f for f in files]
                 part["state"] = {**state, "attachments": renewed}
     for kept in messages:
+        kept.times = {names.get(old, old): times for old, times in kept.times.items()}
         kept.id = names[kept.id]
         if kept.info is not None:
             kept.info["id"] = kept.id
