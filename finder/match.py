@@ -19,6 +19,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import NamedTuple
 
 from finder.model import Session
 
@@ -26,6 +27,8 @@ _VALUES = {"exact": 1.0, "whole": 0.9, "prefix": 0.7, "substring": 0.5, "fuzzy":
 _PHRASE = 0.95  # several words, standing side by side in the title
 _BESIDE_TITLE = 0.05  # what a hit in a directory or an agent's name counts less than in a title
 _SHORTEST_ID_PREFIX = 4
+_Hit = tuple[float, str, str]  # of one word: its value, field and tier
+_NAMES = ("title", "id", "agent", "directory")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +46,30 @@ class Score:
 
     value: float
     matched: tuple[Match, ...]
+
+
+class Fields(NamedTuple):
+    """What of a session is searched, folded; empty: the store does not say."""
+
+    title: str
+    id: str
+    agent: str
+    directory: str
+
+    @classmethod
+    def of(cls, session: Session) -> Fields:
+        """Those of a session."""
+        return cls(
+            folded(session.title or ""),
+            folded(session.ref.id),
+            folded(session.agent or ""),
+            folded(session.directory or ""),
+        )
+
+    def vocabulary(self) -> list[str]:
+        """The words that a query may have mistyped: of title and innermost folder."""
+        folder = self.directory.rstrip("/\\").replace("\\", "/").rpartition("/")[2]
+        return _words(self.title) + _words(folder)
 
 
 def folded(text: str) -> str:
@@ -69,6 +96,7 @@ class Matcher:
         self._start = [re.compile(_starting(word)) for word in self.words]
         self._phrase_there = re.compile(_starting(self._phrase) + r"(?![^\W_])")
         self._close: dict[str, frozenset[str]] = {}
+        self._tiers: dict[tuple[int, str, str], str] = {}  # few agents and folders stand often
 
     @property
     def forgives(self) -> bool:
@@ -77,18 +105,22 @@ class Matcher:
 
     def literal(self, session: Session) -> Score | None:
         """The score, if every word is there as it was typed."""
-        return self._score(session, fuzzy=False)
+        return self.score(Fields.of(session))
 
     def fuzzy(self, session: Session) -> Score | None:
         """The score, if every word is there or nearly so; see `learn`."""
-        return self._score(session, fuzzy=True)
+        return self.score(Fields.of(session), fuzzy=True)
 
     def learn(self, sessions: Iterable[Session]) -> None:
-        """Find out which words of these sessions are typing errors away from the query's.
+        """Find out which words of these sessions are typing errors away from the query's."""
+        self.learn_words({word for s in sessions for word in Fields.of(s).vocabulary()})
+
+    def learn_words(self, words: Iterable[str]) -> None:
+        """Like `learn`, from all words that the sessions have.
 
         Comparing the query with each distinct word once is far less work than with each title.
         """
-        vocabulary = list({word for session in sessions for word in _vocabulary(session)})
+        vocabulary = list(words)
         if not vocabulary:
             return
         from rapidfuzz import process
@@ -107,41 +139,53 @@ class Matcher:
                 found for found, distance, _ in near if distance <= typos_allowed(found)
             )
 
-    def _score(self, session: Session, *, fuzzy: bool) -> Score | None:
-        fields = [
-            (name, folded(text))
-            for name, text in (
-                ("title", session.title),
-                ("id", session.ref.id),
-                ("agent", session.agent),
-                ("directory", session.directory),
-            )
-            if text
+    def close(self, word: str) -> frozenset[str]:
+        """The words that are a typing error away from this one of the query, once learned."""
+        return self._close.get(word, frozenset())
+
+    def score(self, fields: Fields, *, fuzzy: bool = False) -> Score | None:
+        """The score, if every word is there; with `fuzzy` or nearly so."""
+        found = self._found(fields, fuzzy)
+        if found is None:
+            return None
+        matched = [
+            Match(word=word, field=name, tier=tier)
+            for word, (_, name, tier) in zip(self.words, found, strict=True)
         ]
-        values, matched = [], []
+        return Score(value=self._value(fields, found), matched=tuple(matched))
+
+    def value(self, fields: Fields, *, fuzzy: bool = False) -> float | None:
+        """Like `score`, the number alone, for very many sessions."""
+        found = self._found(fields, fuzzy)
+        return None if found is None else self._value(fields, found)
+
+    def _found(self, fields: Fields, fuzzy: bool) -> list[_Hit] | None:
+        found = []
         for index, word in enumerate(self.words):
             best = self._best(index, word, fields)
             if best is None and fuzzy:
-                best = self._nearly(word, session)
+                best = self._nearly(word, fields)
             if best is None:
                 return None
-            values.append(best[0])
-            matched.append(Match(word=word, field=best[1], tier=best[2]))
-        value = 0.75 * min(values) + 0.25 * sum(values) / len(values)
-        if session.title and min(values) > _VALUES["fuzzy"]:
-            value = max(value, self._phrase_value(folded(session.title)))
-        return Score(value=round(value, 4), matched=tuple(matched))
+            found.append(best)
+        return found
+
+    def _value(self, fields: Fields, found: list[_Hit]) -> float:
+        values = [hit[0] for hit in found]
+        least = min(values)
+        value = 0.75 * least + 0.25 * sum(values) / len(values)
+        if fields.title and least > _VALUES["fuzzy"]:
+            value = max(value, self._phrase_value(fields.title))
+        return round(value, 4)
 
     def _phrase_value(self, title: str) -> float:
         if title == self._phrase:
             return 1.0
         return _PHRASE if len(self.words) > 1 and self._phrase_there.search(title) else 0.0
 
-    def _best(
-        self, index: int, word: str, fields: list[tuple[str, str]]
-    ) -> tuple[float, str, str] | None:
-        best: tuple[float, str, str] | None = None
-        for name, text in fields:
+    def _best(self, index: int, word: str, fields: Fields) -> _Hit | None:
+        best: _Hit | None = None
+        for name, text in zip(_NAMES, fields, strict=True):
             if word not in text:
                 continue
             tier = _id_tier(word, text) if name == "id" else self._tier(index, word, name, text)
@@ -154,6 +198,14 @@ class Matcher:
         return best
 
     def _tier(self, index: int, word: str, name: str, text: str) -> str:
+        if name == "title":
+            return self._judged(index, word, name, text)
+        key = (index, name, text)
+        if key not in self._tiers:
+            self._tiers[key] = self._judged(index, word, name, text)
+        return self._tiers[key]
+
+    def _judged(self, index: int, word: str, name: str, text: str) -> str:
         # Being the agent "build" is no closer a match than the word "build" in a title.
         if text == word and name != "agent":
             return "exact"
@@ -161,10 +213,10 @@ class Matcher:
             return "whole"
         return "prefix" if self._start[index].search(text) else "substring"
 
-    def _nearly(self, word: str, session: Session) -> tuple[float, str, str] | None:
+    def _nearly(self, word: str, fields: Fields) -> _Hit | None:
         close = self._close.get(word)
-        if close and not close.isdisjoint(_vocabulary(session)):
-            field = "title" if not close.isdisjoint(_words(session.title)) else "directory"
+        if close and not close.isdisjoint(fields.vocabulary()):
+            field = "title" if not close.isdisjoint(_words(fields.title)) else "directory"
             return _VALUES["fuzzy"], field, "fuzzy"
         return None
 
@@ -191,11 +243,5 @@ def _word() -> re.Pattern[str]:
     return re.compile(r"[^\W_]+")
 
 
-def _words(text: str | None) -> list[str]:
-    return _word().findall(folded(text)) if text else []
-
-
-def _vocabulary(session: Session) -> list[str]:
-    """The words of a session that a query may have mistyped: of title and innermost folder."""
-    folder = (session.directory or "").rstrip("/\\").replace("\\", "/").rpartition("/")[2]
-    return _words(session.title) + _words(folder)
+def _words(text: str) -> list[str]:
+    return _word().findall(text)
