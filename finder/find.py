@@ -180,7 +180,7 @@ class _Search:
     def _by_id(self) -> list[Row]:
         """The sessions that the query names by id; they win outright."""
         word = self.query.words[0]
-        if len(self.query.words) > 1 or not _looks_like_id(word):
+        if len(self.query.words) > 1 or not looks_like_id(word):
             return []
         tool, _, rest = word.rpartition(":")
         found = self.library.prefixed(rest, tool or None)
@@ -252,8 +252,8 @@ class _Search:
                 top = key if key in self.own_rows else self._top(key)
                 groups.setdefault(top, []).append(key)
         rows = [self._row(top, members) for top, members in groups.items()]
-        kept = [row for row in rows if self.query.archived or not _is_archived(row.session)]
-        return sorted(kept, key=_ORDERS[self.query.order])
+        kept = [row for row in rows if self.query.archived or not is_archived(row.session)]
+        return sorted(kept, key=ORDERS[self.query.order])
 
     def _row(self, top: Key, members: list[Key]) -> Row:
         entry = self.library.entry(top)
@@ -305,7 +305,7 @@ def _latest_first(time: int | None) -> float:
     return -time if time is not None else float("inf")
 
 
-_ORDERS: dict[Sort, Callable[[Row], tuple[object, ...]]] = {
+ORDERS: dict[Sort, Callable[[Row], tuple[object, ...]]] = {
     "relevance": lambda r: (-(r.score or 0), _latest_first(r.session.updated), r.session.ref.id),
     "updated": lambda r: (_latest_first(r.session.updated), r.session.ref.id),
     "created": lambda r: (_latest_first(r.session.created), r.session.ref.id),
@@ -313,7 +313,8 @@ _ORDERS: dict[Sort, Callable[[Row], tuple[object, ...]]] = {
 }
 
 
-def _is_archived(session: Session) -> bool:
+def is_archived(session: Session) -> bool:
+    """Whether the user has put it away."""
     return session.archived is not None or "archived" in session.labels
 
 
@@ -327,7 +328,7 @@ def _is_inside(directory: str | None, folders: tuple[str, ...]) -> bool:
     return False
 
 
-def _looks_like_id(word: str) -> bool:
+def looks_like_id(word: str) -> bool:
     """Long enough, and with a digit, which tells an id from a word such as "decade"."""
     _, _, rest = word.rpartition(":")
     return len(rest) >= _LONG_ENOUGH_FOR_AN_ID and any(c.isdigit() for c in rest)

@@ -1,0 +1,114 @@
+"""What is found while the words are typed is what `find` finds."""
+
+from __future__ import annotations
+
+import random
+import shutil
+from pathlib import Path
+
+import pytest
+
+from finder.find import Query, Row, find
+from finder.library import Library
+from finder.narrow import Found, Index, SupersededError
+from finder.places import Places
+from finder.registry import Registry
+from tests.memory import Shelf, library
+
+FIXTURES = Path(__file__).parents[2] / "fixtures"
+WORDS = "login bug fix Fehler größe 検索 parser of the build explore cache_key api".split()
+
+
+def summary(rows: Found | tuple[Row, ...]) -> list[object]:
+    return [
+        (
+            row.session.ref,
+            row.score,
+            [(b.session.ref, b.depth) for b in row.subagents],
+            [b.session.ref for b in row.matched_subagents],
+        )
+        for row in rows
+    ]
+
+
+def made(path: Path, count: int, seed: int) -> Shelf:
+    """Sessions with few words, so that queries match many; parents in trees and circles."""
+    chance = random.Random(seed)
+    shelf = Shelf(path)
+    ids = [f"ses_{chance.randrange(16**12):012x}" for _ in range(count)]
+    for number, identifier in enumerate(ids):
+        parent = chance.choice([None, None, chance.choice(ids), "ses_nobody"])
+        shelf.add(
+            identifier,
+            chance.choice([None, " ".join(chance.choices(WORDS, k=chance.randrange(1, 6)))]),
+            parent=parent,
+            updated=chance.choice([None, chance.randrange(100), number]),
+            created=chance.choice([None, chance.randrange(100)]),
+            directory=chance.choice([None, "/home/u/login", "/home/u/api/", "C:\\Users\\bug"]),
+            agent=chance.choice([None, "build", "explore"]),
+        )
+    return shelf
+
+
+QUERIES = [
+    "", "l", "lo", "login", "login b", "login bug", "LOGIN  bug", "lgoin", "fehlr", "grösse",
+    "検", "build", "uild", "the of", "cache", "cache_key", "key", "explroe", "zzzz", "parsr lgin", "/home",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_the_rows_are_those_of_find(tmp_path: Path, seed: int) -> None:
+    shelf = made(tmp_path, 120, seed)
+    index = Index(library(shelf))
+    ids = [session.ref.id for session in shelf.sessions[:6]]
+    queries = [*QUERIES, *ids, *(f"mem:{i[:9]}" for i in ids), *(i[:-2].upper() for i in ids)]
+    random.Random(seed).shuffle(queries)  # what was asked before must not matter
+    for text in queries:
+        words = tuple(text.split())
+        answer = find(library(shelf), Query(words=words))
+        found = index.search(words)
+        assert summary(found)[:20] == summary(answer.rows), text
+        assert (len(found) > 20) == answer.more, text
+
+
+@pytest.mark.parametrize(
+    "query",
+    [Query(directories=("/home/u",)), Query(agent="Build"), Query(since=30, archived=False)],
+    ids=["directory", "agent", "since"],
+)
+def test_filters_are_those_of_find(tmp_path: Path, query: Query) -> None:
+    from dataclasses import replace
+
+    shelf = made(tmp_path, 120, 1)
+    index = Index(library(shelf), query)
+    for text in QUERIES:
+        words = tuple(text.split())
+        answer = find(library(shelf), replace(query, words=words))
+        assert summary(index.search(words))[:20] == summary(answer.rows), text
+
+
+def test_on_all_fixtures(tmp_path: Path) -> None:
+    shutil.copytree(FIXTURES, tmp_path / "fixtures")
+    registry, places = Registry.installed(), Places.under(tmp_path)
+    index = Index(Library.open(registry, places, [tmp_path]))
+    for text in ("", "hello", "heloo", "a", "read the file", "ses_"):
+        words = tuple(text.split())
+        answer = find(Library.open(registry, places, [tmp_path]), Query(words=words))
+        assert summary(index.search(words))[:20] == summary(answer.rows), text
+
+
+def test_a_query_that_goes_on_looks_at_what_is_left(tmp_path: Path) -> None:
+    shelf = made(tmp_path, 200, 3)
+    index = Index(library(shelf))
+    index.search(("login",))
+    assert 0 < len(index._candidates(("login", "bug"))) < 200
+    assert index._candidates(("log",)) == index._fitting, "a wider query starts anew"
+    for number in range(100):
+        index.search((f"{number}x",))
+    assert len(index._left) <= 32
+
+
+def test_an_answer_that_nobody_wants_any_more_ends(tmp_path: Path) -> None:
+    shelf = made(tmp_path, 20, 3)
+    with pytest.raises(SupersededError):
+        Index(library(shelf)).search(("login",), wanted=lambda: False)
