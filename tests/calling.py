@@ -60,8 +60,13 @@ def caller(
     registry: Registry | None = None,
     columns: int | None = None,
     env: dict[str, str] | None = None,
+    screen: str | None = None,
+    asks: bool = False,
 ) -> Caller:
-    """A caller at home in a folder, with these shelves; with `columns` on a terminal."""
+    """A caller at home in a folder, with these shelves; with `columns` on a terminal.
+
+    `screen` names that terminal; with `asks` somebody sits there and can answer.
+    """
     setting = Setting(
         places=Places(home=home, cwd=home, env=env or {}),
         registry=registry or Registry.of(Memory(*shelves)),
@@ -69,5 +74,7 @@ def caller(
         terminal=columns is not None,
         columns=columns or 80,
         lines=24,
+        screen=screen,
+        asks=asks,
     )
     return Caller(setting, capsys)

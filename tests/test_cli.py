@@ -459,7 +459,7 @@ def test_finder_alone(capsys: Capture, tmp_path: Path, shelf: Shelf) -> None:
     done = caller(capsys, shelf.path.parent, shelf, columns=100)()
     assert "ses_0001" in done.out
     assert "ses_0003" not in done.out
-    assert done.out.splitlines()[-1].startswith("1 of ~; 1 store searched.")
+    assert done.out.splitlines()[-1].startswith("1 of ~; searched mem (1 store). More: finder find")
     done = caller(capsys, tmp_path / "elsewhere", shelf, columns=100)()
     assert done.out.startswith("No session of ")
     done = caller(capsys, tmp_path, columns=100)()

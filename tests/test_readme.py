@@ -25,8 +25,8 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 
 SESSION_KEYS = [
     "tool", "store", "id", "ref", "title", "directory", "created", "updated", "parent_id",
-    "agent", "model", "messages", "archived", "labels", "also_in", "subagent_count", "score",
-    "matched",
+    "agent", "model", "messages", "archived", "labels", "also_in", "resume", "subagent_count",
+    "score", "matched",
 ]  # fmt: skip
 SUBAGENT_KEYS = [
     "id", "ref", "store", "parent_id", "depth", "agent", "title", "directory", "created",

@@ -11,6 +11,7 @@ from finder.cli import Command, options
 from finder.cli.failure import tell_problems
 from finder.cli.output import Query as JsonQuery
 from finder.cli.output import write_json, write_lines, write_text
+from finder.cli.rows import remember
 from finder.cli.setting import Setting, setting_of
 from finder.errors import StoreError
 from finder.find import Answer, Query, Sort, find
@@ -18,6 +19,7 @@ from finder.library import Library
 from finder.render import data
 from finder.render.table import session_table
 from finder.render.text import line
+from finder.resume import resumption
 
 _MOST_STORES = 8
 
@@ -87,7 +89,9 @@ def command(  # noqa: PLR0913  (one parameter for each option)
     library = setting.library(roots, known_tools(setting, tools))
     answer = find(library, asked)
     tell_problems(answer.problems)
-    _print(answer, chosen, expression, setting)
+    _print(answer, chosen, expression, setting, library)
+    if chosen == "table":
+        remember(setting, [row.entry for row in answer.rows], roots)
     if chosen in {"table", "ids"} and not answer.rows:
         for said in nothing_found(answer, library, setting):
             click.echo(said, err=True)
@@ -115,20 +119,29 @@ def folder_spellings(setting: Setting, named: str | None) -> tuple[str, ...]:
     return tuple(dict.fromkeys((path, os.path.realpath(path))))
 
 
-def _print(answer: Answer, chosen: str, expression: JsonQuery, setting: Setting) -> None:
+def _print(
+    answer: Answer, chosen: str, expression: JsonQuery, setting: Setting, library: Library
+) -> None:
     if chosen == "json":
-        document = data.answer(answer)
+        document = data.answer(answer, lambda entry: resumption(library, entry))
         if answer.silent:
             document.update(data.error(StoreError(answer.problems[0])))
         write_json(expression.of(document))
     elif chosen == "jsonl":
-        write_lines((data.row(row) for row in answer.rows), expression)
+        rows = (data.row(row, resumption(library, row.entry)) for row in answer.rows)
+        write_lines(rows, expression)
     elif chosen == "ids":
         for row in answer.rows:
             click.echo(line(row.session.ref.id))
     elif answer.rows:
-        rows = session_table(answer.rows, now=setting.now, home=setting.home, room=setting.room)
-        write_text(rows, setting, pager=True)
+        table = session_table(
+            answer.rows,
+            now=setting.now,
+            home=setting.home,
+            room=setting.room,
+            numbered=setting.terminal,
+        )
+        write_text(table, setting, pager=True)
 
 
 def nothing_found(answer: Answer, library: Library, setting: Setting) -> Iterator[str]:

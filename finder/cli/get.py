@@ -12,13 +12,15 @@ from finder.cli import Command, options
 from finder.cli.failure import tell_problems
 from finder.cli.output import Query as JsonQuery
 from finder.cli.output import write_json, write_lines, write_object, write_text
+from finder.cli.rows import Shown, recalled
 from finder.cli.setting import Setting, setting_of
-from finder.errors import ExitCode, FinderError, StoreError, UsageError
+from finder.errors import ExitCode, FinderError, NotFoundError, StoreError, UsageError
 from finder.find import Row
 from finder.get import Choice, Numbered, resolve, resolve_path, story, subagents
 from finder.library import Below, Entry, Library
 from finder.model import JsonObject, Problem, Ref
 from finder.render import data
+from finder.resume import resumption
 
 
 @click.command(
@@ -85,7 +87,10 @@ def command(  # noqa: PLR0913  (one parameter for each option)
 
 
 def located(setting: Setting, target: str, roots: Sequence[str]) -> tuple[Library, Entry]:
-    """The session that an argument names, by id or by path."""
+    """The session that an argument names, by id, by path, or by its row in the last list."""
+    row = recalled(setting, target, roots)
+    if row is not None:
+        return _of_row(setting, target, row)
     looks_like_path = target.startswith((".", "~")) or "/" in target or os.sep in target
     if looks_like_path and not roots:
         library = setting.library([target], raw=True)
@@ -98,6 +103,17 @@ def located(setting: Setting, target: str, roots: Sequence[str]) -> tuple[Librar
             raise
     library = setting.library([target], raw=True)
     return library, resolve_path(library, setting.path(target))
+
+
+def _of_row(setting: Setting, number: str, row: Shown) -> tuple[Library, Entry]:
+    library = setting.library(row.roots, raw=True)
+    library.lookup([(row.tool, row.id)])
+    entry = library.entry((row.tool, row.id))
+    if entry is None:
+        raise NotFoundError(
+            f"row {number} of the last list was {row.tool}:{row.id}, which is not there any more"
+        )
+    return library, entry
 
 
 @dataclass(slots=True, kw_only=True)
@@ -116,7 +132,8 @@ class Reading:
 
     def header(self) -> JsonObject:
         """The session as JSON."""
-        value = data.row(Row(entry=self.entry, subagents=tuple(self.below)))
+        row = Row(entry=self.entry, subagents=tuple(self.below))
+        value = data.row(row, resumption(self.library, self.entry))
         if self.raw:
             value["raw"] = self.entry.session.raw
         return value

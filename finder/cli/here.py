@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import click
 
 from finder.cli.failure import tell_problems
 from finder.cli.find import folder_spellings, nothing_found
 from finder.cli.output import write_text
+from finder.cli.rows import remember
 from finder.cli.setting import Setting
-from finder.find import Query, find
+from finder.find import Answer, Query, Row, find
 from finder.render.table import session_table
 from finder.render.text import home_short, line
 
@@ -25,12 +28,32 @@ def show(setting: Setting) -> None:
             click.echo(said)
         return
     folder = home_short(str(setting.places.cwd), setting.home)
-    stores = f"{len(library.sources)} store{'s' if len(library.sources) != 1 else ''} searched"
     if answer.rows:
-        table = session_table(answer.rows, now=setting.now, home=setting.home, room=setting.room)
+        table = session_table(
+            answer.rows,
+            now=setting.now,
+            home=setting.home,
+            room=setting.room,
+            numbered=True,
+            placed=not _are_all_in(answer.rows, query.directories),
+        )
         write_text(table, setting)
-        more = "the newest " if answer.more else ""
-        said = f"{more}{len(answer.rows)} of {folder}; {stores}"
-        click.echo(line(f"{said}. finder find lists all folders, finder get ID shows one."))
+        remember(setting, [row.entry for row in answer.rows], ())
+        many = "The newest " if answer.more else ""
+        said = f"{many}{len(answer.rows)} of {folder}; searched {_searched(answer)}."
+        more = "More: finder find (all folders), finder get N, finder resume N."
     else:
-        click.echo(line(f"No session of {folder}; {stores}. finder find lists all folders."))
+        said = f"No session of {folder}; searched {_searched(answer)}."
+        more = "More: finder find (all folders)."
+    click.echo(line(f"{said} {more}"))
+
+
+def _searched(answer: Answer) -> str:
+    tools = list(dict.fromkeys(searched.store.tool for searched in answer.searched))
+    stores = len(answer.searched)
+    return f"{', '.join(tools)} ({stores} store{'' if stores == 1 else 's'})"
+
+
+def _are_all_in(rows: Sequence[Row], folders: Sequence[str]) -> bool:
+    """Whether all are of the very folder, and none of one below it."""
+    return all((row.session.directory or "").rstrip("/\\") in folders for row in rows)

@@ -18,21 +18,27 @@ from finder.cli.find import folder_spellings
 from finder.cli.get import located
 from finder.cli.output import write_json
 from finder.cli.setting import Setting, setting_of
-from finder.errors import FinderError, NotFoundError
+from finder.errors import FinderError, NotFoundError, UsageError
 from finder.find import Query, find
 from finder.library import Entry, Library
+from finder.render import data
 from finder.render.text import line
+from finder.resume import required
 
 
 @click.command(
     cls=Command,
     epilog="""
-    finder resume ses_5f1c
+    finder resume 2
     finder resume ses_5f1c --print
+    finder resume ses_5f1c --in clacky
     """,
 )
-@click.argument("target", metavar="[ID|PATH]", required=False)
+@click.argument("target", metavar="[ID|PATH|N]", required=False)
 @options.root
+@click.option("--in", "tool", metavar="TOOL", help="Go on in this tool, with a converted copy.")
+@click.option("--to-cwd", metavar="DIR", help="With --in: the working directory to go on in.")
+@click.option("--yes", "-y", is_flag=True, help="With --in: install it without asking.")
 @click.option("--print", "only_print", is_flag=True, help="Print the command, do not run it.")
 @click.option("--json", "as_json", is_flag=True, help="Print its argv and cwd as JSON.")
 @click.pass_context
@@ -40,26 +46,40 @@ def command(
     ctx: click.Context,
     target: str | None,
     roots: tuple[str, ...],
+    tool: str | None,
+    to_cwd: str | None,
+    yes: bool,
     only_print: bool,
     as_json: bool,
 ) -> None:
     """Continue a session in its own tool, in its own folder.
 
-    Without ID: the session of the current folder that was updated last.
+    Without ID: the session of the current folder that was updated last. N is a row of the list
+    that was shown last on this terminal. With --in, the session is converted and installed in
+    another tool first; the receipt is shown, and nothing is written before you agree.
     """
     setting = setting_of(ctx)
+    if tool is None and (to_cwd is not None or yes):
+        raise UsageError("--to-cwd and --yes go with --in")
     if target is None:
         library, entry = _last_here(setting, roots)
     else:
         library, entry = located(setting, target, roots)
     tell_problems(library.problems)
-    resume = _resume(library, entry)
-    if as_json:
-        write_json({"argv": list(resume.argv), "cwd": resume.cwd})
-    elif only_print:
-        click.echo(line(_quoted(resume)))
+    if tool is None or (tool == entry.session.ref.tool and to_cwd is None):
+        resume = required(library, entry)
     else:
-        _run(entry, resume)
+        from finder.cli.elsewhere import installed
+
+        resume = installed(
+            setting, entry, tool, to_cwd, library, agreed=yes, runs=not (only_print or as_json)
+        )
+    if as_json:
+        write_json(data.resume(resume))
+    elif only_print:
+        click.echo(line(quoted(resume)))
+    else:
+        _run(resume)
 
 
 def _last_here(setting: Setting, roots: tuple[str, ...]) -> tuple[Library, Entry]:
@@ -73,37 +93,34 @@ def _last_here(setting: Setting, roots: tuple[str, ...]) -> tuple[Library, Entry
     return library, answer.rows[0].entry
 
 
-def _resume(library: Library, entry: Entry) -> Resume:
-    """The tool's command, from the first copy that the tool can continue."""
-    if "unmigrated" in entry.session.labels:
-        raise FinderError(
-            f"{entry.session.ref} is only in {entry.session.ref.store}, where its own tool "
-            "does not look any more"
-        )
-    adapters = {str(s.store.path): s.adapter for s in library.sources}
-    for copy in entry.copies:
-        adapter = adapters[copy.ref.store]
-        resume = adapter.resume(copy) if adapter.can.resume else None
-        if resume is not None:
-            return resume
-    raise FinderError(f"{entry.session.ref}: no command of its tool continues this copy")
-
-
-def _quoted(resume: Resume) -> str:
+def quoted(resume: Resume) -> str:
+    """The command as a line for the shell."""
     command = shlex.join(resume.argv)
     return f"cd {shlex.quote(resume.cwd)} && {command}" if resume.cwd else command
 
 
-def _run(entry: Entry, resume: Resume) -> None:
+def program_of(resume: Resume) -> str:
+    """The path of the tool's program, which is here, and so is the folder to run it in.
+
+    Raises:
+        FinderError: one of them is not.
+    """
     program = shutil.which(resume.argv[0])
     if program is None:
         raise FinderError(
-            f"{resume.argv[0]} is not installed, or not on the PATH", hint=_quoted(resume)
+            f"{resume.argv[0]} is not installed, or not on the PATH", hint=quoted(resume)
         )
     if resume.cwd and not Path(resume.cwd).is_dir():
         raise FinderError(
-            f"the session's folder {resume.cwd} does not exist here", hint=_quoted(resume)
+            f"the session's folder {resume.cwd} does not exist here",
+            hint="make it again, or go on with a copy elsewhere: "
+            "finder resume ID --in TOOL --to-cwd DIR",
         )
+    return program
+
+
+def _run(resume: Resume) -> None:
+    program = program_of(resume)
     sys.stdout.flush()
     if os.name == "nt":  # there, exec returns to the shell at once
         sys.exit(subprocess.call([program, *resume.argv[1:]], cwd=resume.cwd))

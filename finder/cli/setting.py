@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import sys
@@ -9,6 +10,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 import click
 
@@ -24,6 +26,8 @@ class Setting:
     Attributes:
         now: milliseconds UTC.
         terminal: the answer goes to a person's screen, of so many columns and lines.
+        screen: what tells that terminal from the user's others; None: there is none.
+        asks: there is a person who can answer a question.
     """
 
     places: Places
@@ -32,6 +36,8 @@ class Setting:
     terminal: bool = False
     columns: int = 80
     lines: int = 24
+    screen: str | None = None
+    asks: bool = False
 
     @classmethod
     def here(cls) -> Setting:
@@ -44,6 +50,8 @@ class Setting:
             terminal=sys.stdout.isatty(),
             columns=size.columns,
             lines=size.lines,
+            screen=_screen(),
+            asks=_is_terminal(sys.stdin) and _is_terminal(sys.stderr),
         )
 
     @property
@@ -75,6 +83,20 @@ class Setting:
         """The stores that a call is about."""
         folders = [self.path(root) for root in roots]
         return Library.open(self.registry, self.places, folders, tools, raw=raw)
+
+
+def _is_terminal(stream: TextIO | None) -> bool:
+    return stream is not None and not stream.closed and stream.isatty()
+
+
+def _screen() -> str | None:
+    """The controlling terminal and the login on it: terminals' names are used again."""
+    if not hasattr(os, "ttyname"):  # Windows
+        return str(os.getppid()) if _is_terminal(sys.stdout) else None
+    for descriptor in (0, 1, 2):
+        with contextlib.suppress(OSError):
+            return f"{os.ttyname(descriptor)} {os.getsid(0)}"
+    return None
 
 
 def setting_of(ctx: click.Context) -> Setting:

@@ -7,12 +7,13 @@ the store does not say; an event has only those that say something, besides `seq
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 
-from finder.adapter import Adapter, Store
+from finder.adapter import Adapter, Resume, Store
 from finder.errors import FinderError
 from finder.find import Answer, Row
 from finder.get import Numbered
@@ -58,9 +59,15 @@ def session(entry: Entry) -> JsonObject:
     }
 
 
-def row(found: Row) -> JsonObject:
+def resume(command: Resume | None) -> JsonObject | None:
+    """How a session is continued."""
+    return {"argv": list(command.argv), "cwd": command.cwd} if command else None
+
+
+def row(found: Row, resumption: Resume | None = None) -> JsonObject:
     """A session as a result."""
     value = session(found.entry)
+    value["resume"] = resume(resumption)
     value["subagent_count"] = len(found.subagents)
     value["score"] = found.score
     value["matched"] = [
@@ -90,11 +97,13 @@ def below(item: Below) -> JsonObject:
     }
 
 
-def answer(found: Answer) -> JsonObject:
-    """What ``find`` says."""
+def answer(
+    found: Answer, resumption: Callable[[Entry], Resume | None] = lambda _: None
+) -> JsonObject:
+    """What ``find`` says; `resumption` tells how a session is continued."""
     return {
         "schema": SCHEMA,
-        "sessions": [row(item) for item in found.rows],
+        "sessions": [row(item, resumption(item.entry)) for item in found.rows],
         "problems": [problem(item) for item in found.problems],
         "searched": [
             {**store(item.store), "sessions": item.sessions, "failed": item.failed}

@@ -29,6 +29,7 @@ class Column:
     Attributes:
         most: how wide it may be at all.
         keep_end: what is cut off is the beginning, as of a path.
+        kept: it is not left out where the room is too short even for the least widths.
         share: of the room that is left, how much it takes in proportion to the others.
     """
 
@@ -36,6 +37,7 @@ class Column:
     least: int | None = None
     most: int | None = None
     keep_end: bool = False
+    kept: bool = False
     right: bool = False
     share: int = 1
 
@@ -56,39 +58,69 @@ def marks(session: Session) -> str:
     return "".join(f" [{label}]" for label in session.labels if label != "inferred")
 
 
-def session_table(rows: Sequence[Row], *, now: int, home: str, room: int | None) -> Iterator[str]:
-    """The results of a search; `room` is the terminal's width, None: as wide as needed."""
+def session_table(
+    rows: Sequence[Row],
+    *,
+    now: int,
+    home: str,
+    room: int | None,
+    numbered: bool = False,
+    placed: bool = True,
+) -> Iterator[str]:
+    """The results of a search.
+
+    Args:
+        now: milliseconds UTC.
+        room: the terminal's width; None: as wide as needed.
+        numbered: rows can be named by their numbers, so that ids may be cut.
+        placed: with their directories.
+    """
     with_subagents = any(row.subagents for row in rows)
+    wanted = {
+        "#": numbered,
+        "SUB": with_subagents,
+        "MSGS": numbered,
+        "DIRECTORY": placed,
+    }
     columns = [
+        Column(title="#", right=True),
         Column(title="TOOL"),
-        Column(title="TITLE", least=14, most=_WIDEST_TITLE, share=5),
+        Column(title="TITLE", least=24 if numbered else 14, most=_WIDEST_TITLE, share=5, kept=True),
+        Column(title="SUB", right=True),
+        Column(title="MSGS", right=True),
         Column(title="AGE", right=True),
         Column(title="DIRECTORY", least=9, keep_end=True, share=2),
-        Column(title="ID"),
+        Column(title="ID", least=10 if numbered else None, share=2, kept=True),
     ]
-    if with_subagents:
-        columns.insert(2, Column(title="SUB", right=True))
-    lines = [_cells(row, now, home, with_subagents) for row in rows]
-    return table(columns, lines, room=room)
+    shown = [index for index, column in enumerate(columns) if wanted.get(column.title, True)]
+    lines = [_cells(number, row, now, home) for number, row in enumerate(rows, 1)]
+    return table(
+        [columns[index] for index in shown],
+        [[cells[index] for index in shown] for cells in lines],
+        room=room,
+    )
 
 
-def _cells(row: Row, now: int, home: str, with_subagents: bool) -> list[str]:
+def _cells(number: int, row: Row, now: int, home: str) -> list[str]:
     session = row.session
-    title = line(session.title or "(no title)")
-    if session.parent is not None:
-        title = f"↳ {title}"
-    labels = marks(session)
-    title = cut(title, _WIDEST_TITLE - width(labels)) + labels  # what is cut is not the labels
-    cells = [
+    return [
+        str(number),
         session.ref.tool,
-        title,
+        _title(session),
+        _subagents(row),
+        "?" if session.messages is None else f"{session.messages:,}",
         age(session.updated, now),
         home_short(session.directory or "", home),
         session.ref.id,
     ]
-    if with_subagents:
-        cells.insert(2, _subagents(row))
-    return cells
+
+
+def _title(session: Session) -> str:
+    title = line(session.title or "(no title)")
+    if session.parent is not None:
+        title = f"↳ {title}"
+    labels = marks(session)
+    return cut(title, _WIDEST_TITLE - width(labels)) + labels  # what is cut is not the labels
 
 
 def _subagents(row: Row) -> str:
@@ -134,8 +166,9 @@ def _fitted(columns: Sequence[Column], widths: list[int], room: int) -> list[int
         excess -= 1
     if excess <= 0 or not flexible:
         return fitted
-    if len(flexible) > 1:
-        return _fitted(columns, [0 if i == flexible[-1] else w for i, w in enumerate(widths)], room)
+    spare = [i for i in flexible[1:] if not columns[i].kept]
+    if spare:
+        return _fitted(columns, [0 if i == spare[-1] else w for i, w in enumerate(widths)], room)
     fitted[flexible[0]] = max(fitted[flexible[0]] - excess, _NARROWEST)
     return fitted
 

@@ -1,0 +1,42 @@
+"""How a session is continued in its own tool."""
+
+from __future__ import annotations
+
+from finder.adapter import Resume
+from finder.errors import FinderError
+from finder.library import Entry, Library
+
+
+def resumption(library: Library, entry: Entry) -> Resume | None:
+    """The tool's command, from the first copy that the tool can continue; None: there is none."""
+    if "unmigrated" in entry.session.labels:
+        return None
+    adapters = {
+        (source.store.tool, str(source.store.path)): source.adapter for source in library.sources
+    }
+    for copy in entry.copies:
+        adapter = adapters[copy.ref.tool, copy.ref.store]
+        resume = adapter.resume(copy) if adapter.can.resume else None
+        if resume is not None:
+            return resume
+    return None
+
+
+def required(library: Library, entry: Entry) -> Resume:
+    """Like `resumption`.
+
+    Raises:
+        FinderError: there is none; the message says why.
+    """
+    resume = resumption(library, entry)
+    if resume is not None:
+        return resume
+    session = entry.session
+    hint = f"finder resume {session.ref} --in TOOL goes on with a copy in another tool"
+    if "unmigrated" in session.labels:
+        raise FinderError(
+            f"{session.ref} is only in {session.ref.store}, where its own tool does not look "
+            "any more",
+            hint=hint,
+        )
+    raise FinderError(f"{session.ref}: no command of its tool continues this copy", hint=hint)
