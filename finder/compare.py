@@ -147,9 +147,9 @@ class _Comparison:
 
     def _results_out_of_place(self) -> set[int]:
         """Results between whose call and which other words stand now than before."""
-        source_of = {b: a for a, b in self.pairs.items()}
-        before = _words_before(self.pairing.ours, {a: a for a in self.pairs})
-        now = _words_before(self.pairing.theirs, source_of)
+        stayed = {a: b for a, b in self.pairs.items() if a not in self.pairing.moved}
+        before = _words_before(self.pairing.ours, {a: a for a in stayed})
+        now = _words_before(self.pairing.theirs, {b: a for a, b in stayed.items()})
         return {a for a in before if before[a] != now.get(a, before[a])}
 
 

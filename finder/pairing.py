@@ -114,7 +114,8 @@ class Pairing:
     @classmethod
     def of(cls, ours: Sequence[Item], theirs: Sequence[Item], gone: Collection[int]) -> Pairing:
         """All pairs; `gone` are events, by `id()`, that are said not to be there."""
-        pairing = cls(ours, theirs, rising=[(i, i) for i in range(_equal_start(ours, theirs))])
+        start = _equal_start(ours, theirs, gone)
+        pairing = cls(ours, theirs, rising=[(index, index) for index in range(start)])
         everything = range(len(ours))
         kept = [index for index in everything if id(ours[index].event) not in gone]
         pairing._refine(kept, _whole)
@@ -124,6 +125,7 @@ class Pairing:
         pairing._refine(kept, _identity)
         pairing._refine(kept, _type)
         pairing._find_moved(kept, _identity)
+        pairing._find_moved(kept, _as_file)
         pairing._refine(everything, _words)
         return pairing
 
@@ -172,14 +174,16 @@ class Pairing:
                 self.moved[a] = others.pop()
 
 
-def _equal_start(ours: Sequence[Item], theirs: Sequence[Item]) -> int:
+def _equal_start(ours: Sequence[Item], theirs: Sequence[Item], gone: Collection[int]) -> int:
     """How many events at the start are equal in everything: all of them, where nothing is lost."""
     for index, (one, other) in enumerate(zip(ours, theirs, strict=False)):
         event, written = one.event, other.event
-        if event.type != written.type or one.role != other.role or event.labels != written.labels:
+        if id(event) in gone or event.type != written.type or one.role != other.role:
             return index
         values = plain_values(event.type)
-        if values(event) != values(written) or _apart(event) != _apart(written):
+        if event.labels != written.labels or values(event) != values(written):
+            return index
+        if _apart(event) != _apart(written):
             return index
     return min(len(ours), len(theirs))
 
@@ -220,6 +224,11 @@ def _identity(item: Item) -> Hashable:
     if event.type not in _IDENTITY:
         return event.type, id(item)
     return event.type, getattr(event, _IDENTITY[event.type])
+
+
+def _as_file(item: Item) -> Hashable:
+    """Files may stand elsewhere and under another name: what is left of them is paired in turn."""
+    return item.event.type if item.event.type == "attachment" else id(item)
 
 
 def _type(item: Item) -> Hashable:

@@ -44,7 +44,7 @@ def publish(
 
     Args:
         replace: whether what stands there may go.
-        owned: folders in which, when replacing, nothing else is to stay.
+        owned: files that go when replacing, and folders in which nothing else is to stay.
         check: called when all is in place; what it raises undoes everything.
 
     Raises:
@@ -92,8 +92,9 @@ def _refuse_taken(files: Sequence[Placed], replace: bool) -> None:
 
 
 def _leftover(owned: Iterable[Path], wanted: set[Path]) -> list[Path]:
-    there = (path for folder in owned for path in sorted(folder.rglob("*")))
-    return [p for p in there if p not in wanted and (p.is_symlink() or not p.is_dir())]
+    there = (path for one in dict.fromkeys(owned) for path in (one, *sorted(one.rglob("*"))))
+    present = (path for path in there if path not in wanted and os.path.lexists(path))
+    return [path for path in present if path.is_symlink() or not path.is_dir()]
 
 
 @dataclass(slots=True)
@@ -123,7 +124,7 @@ class _Work:
         self.unneeded.append(temporary)
         if replace and os.path.lexists(target):
             kept = _hidden(target)
-            self.back.append(partial(kept.replace, target))
+            self.back.append(partial(_put_back, kept, target))
             self.unneeded.append(kept)
             try:
                 os.link(target, kept, follow_symlinks=False)
@@ -175,6 +176,11 @@ class _Work:
             path.mkdir(exist_ok=True)
             self.back.append(path.rmdir)
             self.folders.setdefault(path.parent)
+
+
+def _put_back(kept: Path, path: Path) -> None:
+    kept.replace(path)
+    kept.unlink(missing_ok=True)  # replacing a name by another one of the same file does nothing
 
 
 def _unlink_copy(path: Path, original: Path) -> None:
