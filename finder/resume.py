@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from finder.adapter import Resume
-from finder.errors import FinderError
+from finder.errors import FinderError, StoreError
 from finder.library import Entry, Library
 
 
@@ -16,7 +16,10 @@ def resumption(library: Library, entry: Entry) -> Resume | None:
     }
     for copy in entry.copies:
         adapter = adapters[copy.ref.tool, copy.ref.store]
-        resume = adapter.resume(copy) if adapter.can.resume else None
+        try:
+            resume = adapter.resume(copy) if adapter.can.resume else None
+        except StoreError:  # it has gone, or cannot be read any more
+            continue
         if resume is not None:
             return resume
     return None

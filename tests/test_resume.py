@@ -38,7 +38,7 @@ def test_a_number_is_a_row_of_the_last_list(capsys: Capture, tmp_path: Path, she
     assert call("find", "--sort", "title").out.splitlines()[3].split()[0] == "3"
     assert call("resume", "3", "--json").json["argv"] == ["mem", "--go", "ses_2"]
     assert call("get", "2", "--query", "session.id").json == "ses_1"
-    call("find", "2")
+    call("find", "--sort", "title", "--until", "2027-01-15T07:59:59.998")
     assert call("resume", "1", "--json").json["argv"] == ["mem", "--go", "ses_2"]
     done = call("resume", "2", "--json")
     assert (done.code, done.json["error"]["kind"]) == (3, "not-found")

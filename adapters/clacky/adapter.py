@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from adapters.clacky import layout
 from finder.adapter import Adapter, Can, Resume, Store, Want
 from finder.model import Event, Problem, Ref, Session
 from finder.places import Places
-
-if TYPE_CHECKING:
-    from adapters.clacky.layout import Listing
 
 
 class Clacky(Adapter):
@@ -74,17 +72,23 @@ class Clacky(Adapter):
         # A stray archive is labelled compacted: the tool has no session to it.
         if {"trashed", "compacted"} & set(session.labels) or store.name.endswith(".zip"):
             return None
-        argument = _argument(session.ref.id, layout.listing(store))
+        argument = _argument(session.ref.id, _bases(store, layout.stamp(store)))
         return Resume(argv=("clacky", "-a", argument), cwd=session.directory) if argument else None
 
 
-def _argument(session_id: str, listing: Listing) -> str | None:
+@lru_cache(maxsize=4)
+def _bases(store: Path, _stamp: object) -> tuple[str, ...]:
+    """What the names of a store's session files begin with; each of its sessions asks for them."""
+    return tuple(file.base for file in layout.listing(store).sessions)
+
+
+def _argument(session_id: str, bases: Sequence[str]) -> str | None:
     """What names the session to ``clacky -a``: a prefix that fits no other.
 
     Digits alone that make a number up to 99 are taken for a place in the list (cli.rb).
     """
     short = session_id[:8]
-    alike = {file.base for file in listing.sessions if file.base.endswith(short)}
+    alike = {base for base in bases if base.endswith(short)}
     for argument in (short, session_id) if len(alike) < 2 else (session_id,):
         if not re.fullmatch(r"0*\d{1,2}", argument, re.ASCII):
             return argument

@@ -190,6 +190,17 @@ def listing(path: Path) -> Listing:
     return _listed_file(path)
 
 
+def stamp(path: Path) -> tuple[int, ...]:
+    """Changes whenever a file appears in a store, or goes."""
+    found = []
+    for folder in (path, *(folder for folder, _ in _session_folders(path))):
+        try:
+            found.append(folder.stat().st_mtime_ns)
+        except OSError:
+            found.append(0)
+    return tuple(found)
+
+
 def _listed_home(home: Path) -> Listing:
     found = Listing()
     for folder, trashed in _session_folders(home):
