@@ -11,7 +11,7 @@ seen, and where each fact comes from.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -177,6 +177,14 @@ class Adapter(ABC):
     def resume(self, session: Session) -> Resume | None:
         """How the tool itself continues the session, or None if it cannot."""
         return None
+
+    def targets(self) -> Mapping[str, Adapter]:
+        """All that is written here, by what ``convert --to`` calls it.
+
+        For a tool that has several forms and one way to read them: each form is an adapter that
+        reads as this one does.
+        """
+        return {} if self.target is None else {self.target: self}
 
     def target_id(self, session: Session, salt: str = "") -> str:
         """The id that a session gets when it is written in this format.

@@ -87,7 +87,7 @@ class Staging(Protocol):
         """The files below `root`, in the order in which they are to appear."""
 
     def owned(self) -> list[Path]:
-        """Folders below `root` that belong to these sessions alone."""
+        """What below `root` may not outlive these sessions: their folders, and caches."""
 
 
 def at_home(session: Session) -> Session:
@@ -141,7 +141,8 @@ class FileStaging:
         return [Part(path, mode) for path, mode in found.items()]
 
     def owned(self) -> list[Path]:
-        return [safe(folder) for draft in self.drafts for folder in draft.owned]
+        drafts = self.drafts
+        return [safe(path) for draft in drafts for path in (*draft.owned, *draft.caches)]
 
 
 def laid_out(draft: Draft, root: Path) -> None:

@@ -167,12 +167,15 @@ class Draft:
         store: the path, below the root, of the store that reads it back ("." is the root).
         owned: folders, below the root, of this session alone. Where it takes the place of an
             earlier one, what that left in them goes.
+        caches: files, below the root, of things that the tool looks up in sessions and makes anew
+            if they are missing. Where this one takes the place of an earlier one, they go.
     """
 
     id: str
     files: tuple[File, ...]
     store: str
     owned: tuple[str, ...] = ()
+    caches: tuple[str, ...] = ()
 
 
 class Installation(ABC):

@@ -28,13 +28,16 @@ Folders named `sessions`, of one session, or `.opta/recovery`, and single files,
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from finder.adapter import Adapter, Can, Resume, Store, Want
 from finder.model import Event, Problem, Ref, Session
 from finder.places import Places
+
+if TYPE_CHECKING:
+    from finder.writing import Draft, Plan, Report
 
 
 class Opta(Adapter):
@@ -42,6 +45,7 @@ class Opta(Adapter):
 
     name: ClassVar[str] = "opta"
     tool: ClassVar[str] = "opta"
+    target: ClassVar[str | None] = "opta"
     title: ClassVar[str] = "Opta: chat, daemon and desktop sessions, recovery files, exports"
     # What a chat file holds, the only form that can be resumed: times and tokens of single messages
     # stand in the daemon's log alone, thoughts in the desktop's.
@@ -88,3 +92,33 @@ class Opta(Adapter):
         from adapters.opta import sessions
 
         return sessions.resume(session)
+
+    def targets(self) -> Mapping[str, Adapter]:
+        """Also what the daemon loads, and what the manual describes."""
+        from adapters.opta.forms import OptaDaemon, OptaDocumented
+
+        return {"opta": self, "opta-daemon": OptaDaemon(), "opta-documented": OptaDocumented()}
+
+    def target_id(self, session: Session, salt: str = "") -> str:
+        """Twelve letters and digits, like those that Opta makes."""
+        from adapters.opta import encode
+
+        return encode.identifier(session, salt)
+
+    def encode(
+        self, session: Session, events: Sequence[Event], plan: Plan, report: Report
+    ) -> Draft:
+        """What `opta chat --resume` loads."""
+        from adapters.opta import encode
+
+        return encode.chat_draft(session, events, plan, report)
+
+    def root(self, places: Places) -> Path | None:
+        """The config folder that the program of today uses."""
+        return self.homes(places)[0]
+
+    def cautions(self, places: Places, sessions: Sequence[Session]) -> Iterator[str]:
+        """Where Opta's own list would show an older session in the place of the new one."""
+        from adapters.opta import homes
+
+        return homes.cautions(places, sessions)

@@ -4,16 +4,19 @@
     {type: tool.call, toolName, args, seq}
 
 The manual says that tool results are among them and does not show one. Read as: tool.result with
-`content`, `result` or `output`, in the order of the calls where it does not name its call.
+`content`, `result` or `output`, in the order of the calls where it does not name its call. Written
+with the id of the call and `content`. It is a record that no program sends to a model, so all of a
+story is written, whatever has left the context.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from finder.jsonio import integer, mapping, string
 from finder.model import Event, Json, JsonObject, Message, Opaque, Text, ToolCall, ToolResult
+from finder.writing import CONTENT_TYPES, Report
 
 _IDS = ("callId", "toolCallId", "id")
 _OUTPUTS = ("content", "result", "output")
@@ -91,3 +94,34 @@ class _Teller:
 
 def _first(item: JsonObject, keys: tuple[str, ...]) -> str | None:
     return next((found for key in keys if (found := string(item.get(key))) is not None), None)
+
+
+def written(told: Sequence[Event], report: Report) -> list[Json]:
+    """The events of a document that tells a story; what it cannot tell is reported."""
+    items: list[JsonObject] = []
+    names: dict[str, str] = {}
+    for event in told:
+        match event:
+            case Text() if event.role != "system":
+                role = "assistant" if event.role == "assistant" else "user"
+                items.append({"type": f"{role}.message", "content": event.text})
+            case ToolCall():
+                names[event.call] = event.name
+                call = {"toolName": event.name, "args": event.input, "callId": event.call}
+                items.append({"type": "tool.call", **call})
+            case ToolResult():
+                items.append({"type": "tool.result", **_outcome(event, names)})
+            case _ if event.type in CONTENT_TYPES:
+                report.dropped(event, note="the manual knows no such event")
+    return [{**item, "seq": number} for number, item in enumerate(items, 1)]
+
+
+def _outcome(event: ToolResult, names: dict[str, str]) -> JsonObject:
+    found: JsonObject = {"callId": event.call}
+    if event.call in names:
+        found["toolName"] = names[event.call]
+    if event.output is not None:
+        found["content"] = event.output
+    if event.status == "error":
+        found["isError"] = True
+    return found

@@ -9,19 +9,22 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from finder import files
+from finder import files, jsonio
 from finder.adapter import Store
 from finder.errors import StoreError
-from finder.model import Problem
+from finder.jsonio import mapping
+from finder.model import Problem, Session
 from finder.places import Places
 
 SESSION_FILES = ("snapshot.json", "session.json", "events.jsonl")
 _HEAD_BYTES = 8192
+_LONG_HEAD_BYTES = 1 << 20  # for a title of many pages
 _MOST_TRIED = 50  # files of a folder that are looked into before it is taken for another tool's
 _RANKS = {"config": 3, "sessions": 2, "session": 2, "recovery": 1, "file": 1, "share": 0}
+_ENVELOPE = (b'"event"', b'"daemonId"', b'"seq"')
 _SHARE_NAME = re.compile(r"opta-session-[\w-]{1,64}\.json", re.ASCII)
 
 
@@ -141,13 +144,17 @@ def _file_kind(path: Path) -> str | None:
     if _SHARE_NAME.fullmatch(path.name) and path.is_file():
         return "share"
     try:
-        head = files.head(path, _HEAD_BYTES).decode("utf-8", "replace")
+        head = files.head(path, _HEAD_BYTES)
+        if path.suffix == ".jsonl":
+            line = head.split(b"\n", 1)[0]
+            return "file" if all(key in line for key in _ENVELOPE) else None
+        kind = _document_kind(head.decode("utf-8", "replace"))
+        if kind is None and len(head) == _HEAD_BYTES and b'"title"' in head:
+            longer = files.head(path, _LONG_HEAD_BYTES)
+            kind = _document_kind(longer.decode("utf-8", "replace"))
     except StoreError:
         return None
-    if path.suffix == ".jsonl":
-        line = head.split("\n", 1)[0]
-        return "file" if all(f'"{key}"' in line for key in ("event", "daemonId", "seq")) else None
-    return _document_kind(head)
+    return kind
 
 
 def _document_kind(head: str) -> str | None:
@@ -171,3 +178,16 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
             return sorted(entries, key=lambda entry: entry.name)
     except OSError:
         return []
+
+
+def cautions(places: Places, sessions: Sequence[Session]) -> Iterator[str]:
+    """The sessions that Opta's index still has an entry of, though their files are gone."""
+    folder = config_folders(places)[0] / "sessions"
+    try:
+        entries = mapping(jsonio.read_object(folder / "index.json").get("entries"))
+    except StoreError:  # then Opta makes it anew
+        return
+    for session in sessions:
+        id_ = session.ref.id
+        if id_ in entries and not (folder / f"{id_}.json").exists():
+            yield f"opta sessions lists {id_} as it was before it was deleted, until Opta saves it"

@@ -16,7 +16,10 @@ from typing import NamedTuple
 
 from finder.model import Labels, Status
 
-_SUMMARY = "[Previous conversation summary]\n"
+SUMMARY = "[Previous conversation summary]\n"
+SUMMARY_LABELS: Labels = ("synthetic", "summary", "inferred")
+# What stands for the result of a call that came to none (core/agent-execution.ts).
+NO_RESULT = "Error: no result"
 _SYNTHETIC: Labels = ("synthetic", "inferred")
 
 # What the tool says wholly by itself, as the user's message.
@@ -94,7 +97,7 @@ def pieces(text: str, role: str) -> list[Piece]:
 
 def is_summary(text: str) -> bool:
     """Whether a user's message is what compaction put in the place of older ones."""
-    return text.startswith(_SUMMARY)
+    return text.startswith(SUMMARY)
 
 
 def is_injected(text: str) -> bool:
@@ -106,7 +109,7 @@ def is_injected(text: str) -> bool:
 
 def _user_pieces(text: str) -> Iterator[Piece]:
     if is_summary(text):
-        yield Piece(text, ("synthetic", "summary", "inferred"))
+        yield Piece(text, SUMMARY_LABELS)
     elif not is_injected(text):
         yield from _with_appended(text)
     elif quote := _QUOTES.match(text):

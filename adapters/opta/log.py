@@ -23,6 +23,7 @@ STREAMED = frozenset({"turn.token", "turn.thinking"})
 CONTENT = STREAMED | {"tool.start", "tool.end", "permission.request"}
 CALLS = frozenset({"tool.start", "permission.request"})
 ENDS = frozenset({"turn.done", "turn.error", "session.cancelled"})
+_NO_OBJECT = "a line that is no JSON object"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -153,7 +154,7 @@ def _entry(line: bytes, place: str) -> Entry | None:
         )
     try:
         raw = jsonio.loads(line)
-        problem = None if isinstance(raw, dict) else "a line that is no JSON object"
+        problem = None if isinstance(raw, dict) else _NO_OBJECT
     except ValueError as error:
         raw = line.decode("utf-8", "surrogateescape")
         problem = f"a line that is not valid JSON ({error})"
@@ -171,6 +172,15 @@ def _entry(line: bytes, place: str) -> Entry | None:
         payload=mapping(envelope.get("payload")),
         raw=raw,
     )
+
+
+def lines(raw: Json, problem: str | None) -> list[bytes]:
+    """The lines that a record with this `raw` was read from."""
+    if isinstance(raw, list) and problem is None:
+        return [jsonio.dumps(envelope) for envelope in raw]
+    if isinstance(raw, str) and problem != _NO_OBJECT:
+        return [raw.encode("utf-8", "surrogateescape")]
+    return [jsonio.dumps(raw)]
 
 
 def _ordered(lines: list[Entry]) -> list[Entry]:

@@ -34,8 +34,10 @@ from finder.model import (
     Usage,
 )
 
-_SUBAGENT_TOOLS = {"spawn_agent": "task", "delegate_task": "plan"}  # and the argument with the task
+# The tools that start a subagent, and their argument with the task.
+SUBAGENT_TOOLS = {"spawn_agent": "task", "delegate_task": "plan"}
 _DATA_URL = re.compile(r"data:([\w.+/-]*);base64,", re.ASCII)
+_IMAGE = re.compile(r"image/[\w.+-]+", re.ASCII)
 
 
 @dataclass(slots=True)
@@ -124,6 +126,30 @@ def arguments(stored: Json) -> Json:
         return stored
 
 
+def argument_text(value: Json) -> str:
+    """Arguments as a call has them: what `arguments` reads, written."""
+    if isinstance(value, str) and arguments(value) == value:
+        return value  # not JSON, but what the model sent
+    return jsonio.dumps(value).decode()
+
+
+def text_part(text: str) -> JsonObject:
+    """A text in a list of parts."""
+    return {"type": "text", "text": text}
+
+
+def image_part(event: Attachment) -> JsonObject | None:
+    """An image in a list of parts; None for what is no image, or only named."""
+    if event.data is not None:
+        fits = _IMAGE.fullmatch(event.mime or "")
+        url = f"data:{event.mime};base64,{event.data}" if fits else None
+    else:
+        fits = _IMAGE.fullmatch(event.mime or "image/png")
+        reachable = (event.url or "").startswith(("http://", "https://", "data:image/"))
+        url = event.url if fits and reachable else None
+    return None if url is None else {"type": "image_url", "image_url": {"url": url}}
+
+
 def events(item: Json, index: int, story: Story, beside: Beside) -> Iterator[Event]:
     """What one message record says."""
     record = record_id(index)
@@ -174,6 +200,8 @@ class _Writer:
         interrupted: Labels = ("interrupted",) if self.beside.cancelled else ()
         if self.role == "tool":
             return interrupted
+        if self._is_summary():
+            return injected.SUMMARY_LABELS
         whole = [
             piece.labels for text in self._texts() for piece in injected.pieces(text, self.role)
         ]
@@ -187,8 +215,12 @@ class _Writer:
             return [content]
         return [part["text"] for part in array(content) if _is_text(part)]
 
+    def _is_summary(self) -> bool:
+        """Whether it is what compaction left; all its texts are that then."""
+        return self.role == "user" and any(map(injected.is_summary, self._texts()[:1]))
+
     def _content(self) -> Iterator[Event]:
-        if self.role == "user" and any(map(injected.is_summary, self._texts())):
+        if self._is_summary():
             yield Compaction(
                 auto=True, keep=self.story.system, labels=("inferred",), **self._place()
             )
@@ -203,6 +235,9 @@ class _Writer:
         if self.role == "tool":  # told by its `ToolResult`
             return
         more: Labels = ("interrupted",) if self.beside.cancelled else ()
+        if self._is_summary():
+            yield Text(text=text, labels=(*injected.SUMMARY_LABELS, *more), **self._place())
+            return
         for piece in injected.pieces(text, self.role):
             yield Text(text=piece.text, labels=(*piece.labels, *more), **self._place())
 
@@ -226,7 +261,7 @@ class _Writer:
         )
 
     def _subagent(self, call: str, name: str, stored: Json) -> Iterator[Subagent]:
-        if name not in _SUBAGENT_TOOLS:
+        if name not in SUBAGENT_TOOLS:
             return
         result = self.story.results.get(call)
         if result is not None:
@@ -236,7 +271,7 @@ class _Writer:
         status: Status | None = None if result is None else injected.status(result, name)
         yield Subagent(
             call=call,
-            prompt=string(mapping(arguments(stored)).get(_SUBAGENT_TOOLS[name])),
+            prompt=string(mapping(arguments(stored)).get(SUBAGENT_TOOLS[name])),
             result=result,
             status=status,
             labels=() if status in (None, "ok") else ("inferred",),

@@ -184,7 +184,7 @@ def _header(found: _Found, store: Path) -> Session | Problem | None:
         labels.append("interrupted")
     if told.kind == "share":
         labels.append("truncated")  # an export of the texts alone
-    if directory and not told.directory:
+    if directory and not any(document.directory for document in found.documents):
         labels.append("inferred")
     raw = {"session.json": told.header, "metadata.json": metadata} if metadata else told.header
     return Session(

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from finder.model import Json
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FIRST, _LAST = -62_135_596_800_000, 253_402_300_799_999  # years 1 and 9999
 
 
 def milliseconds(value: Json) -> int | None:
@@ -18,3 +19,10 @@ def milliseconds(value: Json) -> int | None:
     except ValueError:
         return None
     return (moment - _EPOCH) // timedelta(milliseconds=1) if moment.tzinfo else None
+
+
+def text(at: int) -> str:
+    """A time as Opta writes it; the nearest one that has a year of four digits."""
+    at = max(_FIRST, min(at, _LAST))
+    moment = _EPOCH + timedelta(milliseconds=at)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

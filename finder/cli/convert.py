@@ -142,7 +142,7 @@ class Call:
             if wrong:
                 raise UsageError(f"{one} and {other} exclude each other")
         registry = self.setting.registry
-        known = {a.target: a for a in registry.adapters() if a.target is not None}
+        known = {name: one for a in registry.adapters() for name, one in a.targets().items()}
         if self.to not in known and self.to not in _DOCUMENTS:
             names = sorted({*known, *_DOCUMENTS})
             raise UsageError(f"there is no format {self.to!r} to convert to", candidates=names)

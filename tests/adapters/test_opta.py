@@ -208,7 +208,7 @@ def test_the_terminal_session_is_told_from_the_copy_that_has_the_turn() -> None:
     assert session.messages == 3
     assert session.title == "Hello from the TUI"  # the chat has it; the snapshot's is empty
     assert session.directory == "/home/dev/projects/alpha"
-    assert session.labels == ("inferred",)  # the snapshot has no directory
+    assert session.labels == ()  # the chat file has the directory
     assert session.also_in == (
         str(base / "sessions/-MvuuCaAg3QJ.json"),
         str(base / "daemon/sessions/-MvuuCaAg3QJ/events.jsonl"),
@@ -264,7 +264,7 @@ def test_a_recovery_file_in_the_working_directory_is_the_richest_copy(tmp_path: 
     store = Store(adapter="opta", tool="opta", path=tmp_path / "opta", kind="files")
     session = sessions(store)["r1"]
     assert session.messages == 3
-    assert session.labels == ("interrupted", "inferred")
+    assert session.labels == ("interrupted",)
     assert session.also_in == (str(tmp_path / "opta/sessions/r1.json"),)
     assert session.directory == str(project)
     assert said(ADAPTER.events(session.ref)) == ["Hello"]
