@@ -14,12 +14,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from finder.model import Event, Problem, Ref, Session
 from finder.places import Places
 
 if TYPE_CHECKING:  # searching writes nothing, so it does not pay for this
+    from finder.words import Sought
     from finder.writing import Draft, Installation, Plan, Report
 
 
@@ -99,6 +100,13 @@ class Resume:
     cwd: str | None
 
 
+class Candidate(NamedTuple):
+    """A session that may have what is sought; `updated`: milliseconds UTC."""
+
+    ref: Ref
+    updated: int | None
+
+
 class Adapter(ABC):
     """Reads one kind of store. Instances are made without arguments and keep nothing."""
 
@@ -161,6 +169,25 @@ class Adapter(ABC):
                     seen.add(session.ref.id)
                     queue.append(session.ref.id)
                     yield session
+
+    def candidates(
+        self, store: Store, sought: Sought, want: Want | None = None
+    ) -> Iterator[Candidate | Problem]:
+        """The sessions that may have all that is sought, the last updated first.
+
+        Every session that has it must be among them, where `finder.content.fields` says what is
+        searched; the caller reads the events of each to see. Those without a time come last.
+
+        Raises:
+            StoreError: the store as a whole cannot be read.
+        """
+        sessions: list[Candidate] = []
+        for found in self.sessions(store, want):
+            if isinstance(found, Problem):
+                yield found
+            else:
+                sessions.append(Candidate(found.ref, found.updated))
+        yield from sorted(sessions, key=lambda c: -(c.updated or 0))
 
     def count(self, store: Store) -> int | None:
         """How many sessions the store holds, subagents included; None: only a listing tells.

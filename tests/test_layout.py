@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[1]
 # named here is of the level of find and get.
 LEVELS = [
     {"finder", "finder.model"},
-    {"finder.errors", "finder.places"},
+    {"finder.errors", "finder.places", "finder.words", "finder.content"},
     {"finder.files"},
     {"finder.jsonio", "finder.sqlite"},
     {"finder.writing"},
@@ -32,7 +32,8 @@ LEVELS = [
 FOR_ADAPTERS = {
     f"finder.{name}"
     for name in (
-        "model", "adapter", "errors", "jsonio", "sqlite", "files", "places", "writing",
+        "model", "adapter", "errors", "jsonio", "sqlite", "files", "places", "words", "content",
+        "writing",
     )
 }  # fmt: skip
 HEAVY = ("rich", "rapidfuzz", "jmespath", "sqlite3", "orjson", "platformdirs", "adapters")

@@ -152,13 +152,13 @@ def _messages(fetch: _Fetch) -> tuple[list[StoredMessage], list[StoredPart]]:
     parts: dict[str, list[StoredPart]] = {}
     orphans = []
     for row in _part_rows(fetch):
-        part = _part(row)
+        part = part_of(row)
         owner = _column(row, "message_id")
         if owner in ids:
             parts.setdefault(owner, []).append(part)
         else:
             orphans.append(part)
-    return [_message(row, parts.get(row["id"], [])) for row in rows], orphans
+    return [message_of(row, parts.get(row["id"], [])) for row in rows], orphans
 
 
 def _part_rows(fetch: _Fetch) -> list[sqlite3.Row]:
@@ -180,7 +180,8 @@ def _part_rows(fetch: _Fetch) -> list[sqlite3.Row]:
     return rows
 
 
-def _message(row: sqlite3.Row, parts: list[StoredPart]) -> StoredMessage:
+def message_of(row: sqlite3.Row, parts: list[StoredPart]) -> StoredMessage:
+    """A row of ``message`` and its parts."""
     raw, problem = record("message", row)
     data, wrong = data_of(raw)
     return StoredMessage(
@@ -194,24 +195,29 @@ def _message(row: sqlite3.Row, parts: list[StoredPart]) -> StoredMessage:
     )
 
 
-def _part(row: sqlite3.Row) -> StoredPart:
+def part_of(row: sqlite3.Row) -> StoredPart:
+    """A row of ``part``."""
     raw, problem = record("part", row)
     data, wrong = data_of(raw)
     return StoredPart(id=str(row["id"]), info=data, raw=raw, problem=problem or wrong)
 
 
 def _rows(fetch: _Fetch) -> Iterator[v2.StoredRow]:
-    for row in fetch("session_message", "session_id", "seq", "time_created", "id"):
-        raw, problem = record("session_message", row)
-        data, wrong = data_of(raw)
-        yield v2.StoredRow(
-            id=str(row["id"]),
-            type=string(_column(row, "type")) or "unknown",
-            info=data,
-            raw=raw,
-            at=integer(_column(row, "time_created")),
-            problem=problem or wrong,
-        )
+    return map(row_of, fetch("session_message", "session_id", "seq", "time_created", "id"))
+
+
+def row_of(row: sqlite3.Row) -> v2.StoredRow:
+    """A row of ``session_message``."""
+    raw, problem = record("session_message", row)
+    data, wrong = data_of(raw)
+    return v2.StoredRow(
+        id=str(row["id"]),
+        type=string(_column(row, "type")) or "unknown",
+        info=data,
+        raw=raw,
+        at=integer(_column(row, "time_created")),
+        problem=problem or wrong,
+    )
 
 
 def _column(row: sqlite3.Row, name: str) -> Json:

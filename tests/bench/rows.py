@@ -143,7 +143,7 @@ def _peers(programs: Mapping[str, Path]) -> Iterator[Row]:
         yield Row(
             name="find-session",
             program=lambda: _peer(
-                programs["find-session"], "-g", "--agents", "opencode", RARE_WORD
+                programs["find-session"], RARE_WORD, "-g", "--agents", "opencode"
             ),
             peer="find-session",
         )

@@ -1,0 +1,146 @@
+"""Which rows may have a term in them: tests in SQL and in Python that never let one slip.
+
+A row's JSON text and the text that a person sees differ: characters are escaped, fields are
+joined. So only the term's pieces, its runs of letters and digits, are looked for, all of them
+anywhere in the row. What passes is then read as events and looked at closely.
+
+SQLite's LIKE compares ASCII letters without case and goes through a gigabyte in a second, but
+it knows nothing of the sixteen other letters that are equal to ASCII ones when case is ignored:
+
+    ß ẞ = ss   ſ = s   K (of Kelvin) = k   ﬀ ﬁ ﬂ ﬃ ﬄ ﬅ ﬆ = ff fi fl ffi ffl st   ŉ İ ẚ = ʼn i̇ aʾ
+
+So a part of the piece that none of these can touch is looked for, and a row that has it but not
+the whole piece passes if it has any letter beyond ASCII. Pieces that have such letters themselves
+are looked for in Python, in the rows that have any.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import cache
+from typing import NamedTuple
+
+from finder.words import Term, folded
+
+_SHORTEST = 3  # a shorter needle is in nearly every row
+_LONG_ENOUGH = 5
+_MOST_PIECES, _MOST_LETTERS = 3, 4
+# LIKE stops at each place where the first letter of what it looks for stands.
+_RAREST_FIRST = "zqxjkvbwypgmfudhclrsnoaitea"
+# JSON may write any letter as an escape. Programs escape control characters (\u001b) and, if at
+# all, what is beyond ASCII; an escaped ASCII letter or digit is legal all the same.
+_ESCAPED_ASCII = r"*\u00[3-7]*"
+_ESCAPED = r"*\u*"
+_ESCAPE = re.compile(r"\\u(?!00[01])")
+_ODD = "ßẞſ\u212aﬀﬁﬂﬃﬄﬅﬆŉİẚ"
+# Where the letters are that are not their own folded form.
+CHANGED = (
+    (0xB5, 0x587), (0x958, 0xB5D), (0xF43, 0x10CD), (0x13F8, 0x13FD), (0x1C80, 0x1CBF),
+    (0x1E00, 0x2001), (0x2126, 0x2183), (0x2329, 0x232A), (0x24B6, 0x24CF), (0x2ADC, 0x2ADC),
+    (0x2C00, 0x2CF2), (0xA640, 0xA7F5), (0xAB70, 0xABBF), (0xF900, 0xFB4E), (0xFF21, 0xFF3A),
+    (0x10400, 0x10595), (0x10C80, 0x10CB2), (0x118A0, 0x118BF), (0x16E40, 0x16E5F),
+    (0x1D15E, 0x1D1C0), (0x1E900, 0x1E921), (0x2F800, 0x2FA1D),
+)  # fmt: skip
+
+
+class Test(NamedTuple):
+    """Conditions in SQL on a column, with the values to bind.
+
+    Attributes:
+        may: true for every text that has the term, and for some that have not.
+        plainly: true for those that have its pieces in ASCII letters.
+    """
+
+    may: str
+    plainly: str
+    values: dict[str, str]
+
+
+class Sieve:
+    """The tests for one term."""
+
+    def __init__(self, term: Term) -> None:
+        self.term = term
+        self._pieces = term.pieces
+        self._is_plain = bool(self._pieces) and all(piece.isascii() for piece in self._pieces)
+
+    def test(self, column: str, name: str) -> Test:
+        """The test in SQL; the names of its values begin with `name`."""
+        values: dict[str, str] = {}
+        may, plainly = dict[str, None](), dict[str, None]()  # each condition once
+        for number, piece in enumerate(self._pieces[:_MOST_PIECES]):
+            label = f"{name}_{number}"
+            has = "0"
+            if piece.isascii():
+                values[label] = f"%{piece}%"
+                has = f"{column} LIKE :{label}"
+            plainly[has] = None
+            may[_may_have(column, piece, label, has, values)] = None
+        if not may:
+            return Test("1", "0", values)
+        return Test(
+            f"({' AND '.join(may)} OR {column} GLOB '{_ESCAPED_ASCII}')",
+            f"({' AND '.join(plainly)})",
+            values,
+        )
+
+    def may_hold(self, text: str, *, not_plainly: bool = False) -> bool:
+        """Whether a JSON text may hold the term; SQL may have said that it does not plainly."""
+        if "\\u" in text and _ESCAPE.search(text):
+            return True
+        if self._is_plain and not_plainly and not any(letter in text for letter in _ODD):
+            return False
+        if not all(any(letter in text for letter in group) for group in self._watched()):
+            return False
+        comparable = folded(text)
+        return all(piece in comparable for piece in self._pieces)
+
+    def _watched(self) -> list[frozenset[str]]:
+        """For some of the term's letters beyond ASCII: what of each must stand in a text."""
+        letters = dict.fromkeys(c for piece in self._pieces for c in piece if not c.isascii())
+        return [_sources(letter) for letter in list(letters)[:_MOST_LETTERS]]
+
+
+@cache
+def _sources(letter: str) -> frozenset[str]:
+    """The letters of which one stands in every text that has this one when folded.
+
+    It is there itself, or made by folding another letter, or composed with an accent.
+    """
+    wanted = {letter, *_accents(letter)}
+    ranges = (range(start, end + 1) for start, end in CHANGED)
+    changed = (chr(code) for numbers in ranges for code in numbers)
+    made_from = {other for other in changed if not wanted.isdisjoint(folded(other))}
+    return frozenset(wanted.union(made_from, *map(_accents, made_from)))
+
+
+def _accents(letter: str) -> str:
+    """All but the base of a letter that can be written as a base and accents."""
+    return unicodedata.normalize("NFD", letter)[1:]
+
+
+def _may_have(column: str, piece: str, label: str, has: str, values: dict[str, str]) -> str:
+    needle = untouched(piece)
+    if needle == piece:
+        return has
+    odd = f"length({column}) <> length(CAST({column} AS BLOB)) OR {column} GLOB '{_ESCAPED}'"
+    either = f"({has} OR {odd})" if piece.isascii() else f"({odd})"
+    if len(needle) < _SHORTEST:
+        return either
+    values[f"{label}n"] = f"%{quickest(needle)}%"
+    return f"({column} LIKE :{label}n AND {either})"
+
+
+def untouched(piece: str) -> str:
+    """The longest part of a piece that can stand in a text in ASCII letters only."""
+    parts = re.split(r"[skf]|[^\x00-\x7f]", piece)
+    trimmed = (part.lstrip("iltn").rstrip("ia") for part in parts)
+    return max(trimmed, key=len)
+
+
+def quickest(needle: str) -> str:
+    """The end of an untouched needle that is found the fastest and is still telling."""
+    starts = [0]
+    starts += [at for at in range(1, len(needle) - _LONG_ENOUGH + 1) if needle[at] not in "iltn"]
+    return needle[min(starts, key=lambda at: _RAREST_FIRST.find(needle[at])) :]

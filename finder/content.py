@@ -1,0 +1,279 @@
+"""Where in a session's story the words that are looked for stand.
+
+Searched is what was said and done: prompts, answers, reasoning, the input and output of tools,
+names of files, errors, notices. Not searched are names of tools, agents and models, numbers and
+keys of a tool's input, and bytes that are not text.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from finder.model import (
+    Attachment,
+    Event,
+    Json,
+    Labels,
+    Message,
+    Notice,
+    Opaque,
+    Reasoning,
+    Role,
+    Subagent,
+    Text,
+    ToolCall,
+    ToolResult,
+)
+from finder.words import Sought, Span, Term, folded
+
+Field = Literal["text", "reasoning", "input", "output", "file", "error", "notice", "unread"]
+
+_AROUND = 90  # characters of a snippet on either side of what was found
+_MOST_QUOTES = 3
+_TOO_DEEP = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quote:
+    """One place where terms stand.
+
+    Attributes:
+        seq: the event's place in the story, from 0.
+        field: what of the event it is.
+        snippet: the text around; `spans` are the found terms within it.
+        cut_before, cut_after: the text goes on there.
+    """
+
+    seq: int
+    type: str
+    field: Field
+    record: str | None
+    at: int | None
+    role: Role | None
+    labels: Labels
+    snippet: str
+    spans: tuple[Span, ...]
+    cut_before: bool
+    cut_after: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hit:
+    """A session that has all the terms.
+
+    Attributes:
+        quotes: a few of the best places; together they show every term.
+        places: how many fields of events have any of the terms.
+        together: some single event has all of them.
+        synthetic: some of the terms stand only in what neither a person nor a model said.
+    """
+
+    quotes: tuple[Quote, ...]
+    places: int
+    together: bool
+    synthetic: bool
+
+
+class _Place(NamedTuple):
+    """A field of an event with terms in it: `found` are their numbers."""
+
+    seq: int
+    event: Event
+    field: Field
+    text: str
+    found: frozenset[int]
+
+    @property
+    def synthetic(self) -> bool:
+        return "synthetic" in self.event.labels
+
+
+def hit(events: Iterable[Event], sought: Sought) -> Hit | None:
+    """Where the terms stand in a story; None unless all of them do."""
+    wanted = frozenset(range(len(sought.terms)))
+    best: list[_Place] = []
+    seen, said, places, together = set[int](), set[int](), 0, False
+    for seq, event in enumerate(events):
+        if not sought.synthetic and "synthetic" in event.labels:
+            continue
+        here = _places(seq, event, sought.terms)
+        if not here:
+            continue
+        places += len(here)
+        in_event = frozenset().union(*(place.found for place in here))
+        seen |= in_event
+        if not here[0].synthetic:
+            said |= in_event
+        together = together or in_event == wanted
+        best = _best([*best, *here])
+    if seen != wanted:
+        return None
+    return Hit(
+        quotes=tuple(_quote(place, sought.terms) for place in sorted(best, key=lambda p: p.seq)),
+        places=places,
+        together=together,
+        synthetic=said != wanted,
+    )
+
+
+def _places(seq: int, event: Event, terms: Sequence[Term]) -> list[_Place]:
+    found = []
+    for field, text in fields(event):
+        comparable = folded(text)
+        numbers = frozenset(n for n, term in enumerate(terms) if term.find(comparable))
+        if numbers:
+            found.append(_Place(seq, event, field, text, numbers))
+    return found
+
+
+def _best(places: list[_Place]) -> list[_Place]:
+    """A few places that show all terms that any of them has: greedily, the fullest first.
+
+    What was said is preferred to what the tool put in, and the earlier to the later.
+    """
+    left = sorted(places, key=lambda p: (p.synthetic, -len(p.found), p.seq))
+    chosen: list[_Place] = []
+    shown: set[int] = set()
+    for place in left:
+        if not place.found <= shown:
+            chosen.append(place)
+            shown |= place.found
+    for place in left:
+        if len(chosen) >= _MOST_QUOTES:
+            break
+        if all(place is not other for other in chosen):
+            chosen.append(place)
+    return chosen
+
+
+def fields(event: Event) -> Iterator[tuple[Field, str]]:
+    """The texts of an event in which is searched."""
+    match event:
+        case Text(text=text):
+            yield "text", text
+        case Reasoning(text=text, redacted=False):
+            yield "reasoning", text
+        case ToolCall(input=given):
+            yield from (("input", text) for text in _strings(given))
+        case ToolResult(output=output, status=status, title=title):
+            if output:
+                yield "error" if status == "error" else "output", output
+            if title:
+                yield "output", title
+        case Subagent(prompt=prompt, result=result):
+            yield from (("input", prompt),) if prompt else ()
+            yield from (("output", result),) if result else ()
+        case Attachment():
+            yield from _attached(event)
+        case Message(error=str(error)):
+            yield "error", error
+        case Notice(kind=kind, text=str(text)):
+            yield _NOTICES.get(kind, "notice"), text
+        # A record that could not be parsed: its text, which in a database is that of a column.
+        case Opaque(raw=str(raw)) | Opaque(problem=str(), raw={"data": str(raw)}):
+            yield "unread", raw
+
+
+_NOTICES: dict[str, Field] = {"error": "error", "retry": "error", "diff": "file"}
+
+
+def _attached(event: Attachment) -> Iterator[tuple[Field, str]]:
+    for name in dict.fromkeys((event.name, event.path, event.url)):
+        if name and not name.startswith("data:"):
+            yield "file", name
+    if event.data and (event.mime or "").startswith("text/"):
+        import base64
+
+        try:
+            yield "output", base64.b64decode(event.data).decode("utf-8", "replace")
+        except ValueError:
+            return
+
+
+def _strings(value: Json, depth: int = 0) -> Iterator[str]:
+    """The texts in a tool's input, which may be any JSON."""
+    if isinstance(value, str):
+        yield value
+    elif depth < _TOO_DEEP and isinstance(value, dict | list):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from _strings(inner, depth + 1)
+
+
+def _quote(place: _Place, terms: Sequence[Term]) -> Quote:
+    text = unicodedata.normalize("NFC", place.text)
+    spans = [_first(text, terms[number]) for number in sorted(place.found)]
+    snippet, within, before, after = _excerpt(text, [span for span in spans if span])
+    event = place.event
+    return Quote(
+        seq=place.seq,
+        type=event.type,
+        field=place.field,
+        record=event.record,
+        at=event.at,
+        role=event.role,
+        labels=event.labels,
+        snippet=snippet,
+        spans=within,
+        cut_before=before,
+        cut_after=after,
+    )
+
+
+def _first(text: str, term: Term) -> Span | None:
+    """Where a term stands in a text, as a whole word if it does so anywhere."""
+    comparable = folded(text)
+    span = first = term.find(comparable)
+    while span is not None:
+        around = comparable[max(span.start - 1, 0) : span.start] + comparable[span.end :][:1]
+        if not re.search(r"[^\W_]", around):
+            break
+        span = term.find(comparable, span.end)
+    found = span or first
+    if found is None or len(comparable) == len(text):
+        return found
+    return _unfolded(text, found)
+
+
+def _unfolded(text: str, span: Span) -> Span:
+    """A stretch of a folded text in the text itself, where folding made some letters longer."""
+    start, end, position = None, len(text), 0
+    for index, letter in enumerate(text):
+        if start is None and position + len(folded(letter)) > span.start:
+            start = index
+        if position >= span.end:
+            end = index
+            break
+        position += len(folded(letter))
+    return Span(start or 0, end)
+
+
+def _excerpt(text: str, spans: list[Span]) -> tuple[str, tuple[Span, ...], bool, bool]:
+    """The text around the first span, with all the spans that are in it."""
+    if not spans:
+        return text[: 2 * _AROUND], (), False, len(text) > 2 * _AROUND
+    first = min(spans)
+    start = _word_start(text, first.start)
+    end = _word_end(text, max(first.end, start))
+    within = [Span(s.start - start, s.end - start) for s in sorted(spans) if s.end <= end]
+    return text[start:end], tuple(within), start > 0, end < len(text)
+
+
+def _word_start(text: str, position: int) -> int:
+    """Some way before, at the start of a word if there is one near."""
+    start = max(position - _AROUND, 0)
+    if start == 0:
+        return 0
+    space = re.compile(r"\s").search(text, start, position)
+    return space.end() if space and space.end() - start < 25 else start
+
+
+def _word_end(text: str, position: int) -> int:
+    end = min(position + _AROUND, len(text))
+    if end == len(text):
+        return end
+    space = text.rfind(" ", position, end)
+    return space if end - space < 25 and space >= position else end
