@@ -16,10 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
-from finder.model import Event, Problem, Ref, Session
+from finder.model import Problem, Ref, Session
 from finder.places import Places
 
 if TYPE_CHECKING:  # searching writes nothing, so it does not pay for this
+    from finder.model import Event
     from finder.words import Sought
     from finder.writing import Draft, Installation, Plan, Report
 

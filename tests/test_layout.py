@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 # Each module may import from its own level and those above it in this list; one that is not
 # named here is of the level of find and get.
 LEVELS = [
-    {"finder", "finder.model"},
+    {"finder", "finder.model", "finder.event"},
     {"finder.errors", "finder.places", "finder.words", "finder.content"},
     {"finder.files"},
     {"finder.jsonio", "finder.sqlite"},

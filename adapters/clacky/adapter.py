@@ -6,12 +6,16 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from adapters.clacky import layout
 from finder.adapter import Adapter, Can, Resume, Store, Want
-from finder.model import Event, Problem, Ref, Session
+from finder.model import Problem, Ref, Session
 from finder.places import Places
+
+if TYPE_CHECKING:
+    from finder.model import Event
+    from finder.writing import Draft, Plan, Report
 
 
 class Clacky(Adapter):
@@ -19,6 +23,7 @@ class Clacky(Adapter):
 
     name: ClassVar[str] = "clacky"
     tool: ClassVar[str] = "clacky"
+    target: ClassVar[str | None] = "clacky"
     title: ClassVar[str] = "OpenClacky: sessions, archives, trash, exports"
     can: ClassVar[Can] = Can(
         compaction=True,
@@ -74,6 +79,27 @@ class Clacky(Adapter):
             return None
         argument = _argument(session.ref.id, _bases(store, layout.stamp(store)))
         return Resume(argv=("clacky", "-a", argument), cwd=session.directory) if argument else None
+
+    def target_id(self, session: Session, salt: str = "") -> str:
+        from adapters.clacky import encode
+
+        return encode.target_id(session, salt)
+
+    def encode(
+        self, session: Session, events: Sequence[Event], plan: Plan, report: Report
+    ) -> Draft:
+        from adapters.clacky import encode
+
+        return encode.encode(session, events, plan, report)
+
+    def root(self, places: Places) -> Path:
+        (home,) = self.homes(places)
+        return home
+
+    def cautions(self, places: Places, sessions: Sequence[Session]) -> Iterator[str]:
+        from adapters.clacky import retention
+
+        return retention.cautions(self.root(places) / "sessions", sessions)
 
 
 @lru_cache(maxsize=4)

@@ -24,9 +24,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from finder.adapter import Adapter, Can, Store, Want
-from finder.model import Event, Problem, Ref, Session
+from finder.model import Problem, Ref, Session
 
 if TYPE_CHECKING:
+    from finder.model import Event
     from finder.places import Places
     from finder.writing import Draft, Plan, Report
 

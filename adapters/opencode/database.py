@@ -24,9 +24,10 @@ from typing import TYPE_CHECKING, ClassVar
 
 from finder.adapter import Adapter, Can, Candidate, Resume, Store, Want
 from finder.errors import StoreError
-from finder.model import Event, Problem, Ref, Session
+from finder.model import Problem, Ref, Session
 
 if TYPE_CHECKING:
+    from finder.model import Event
     from finder.places import Places
     from finder.words import Sought
 

@@ -26,10 +26,11 @@ from typing import TYPE_CHECKING, ClassVar
 
 from finder.adapter import Adapter, Can, Store, Want
 from finder.errors import StoreError
-from finder.model import Event, Problem, Ref, Session
+from finder.model import Problem, Ref, Session
 
 if TYPE_CHECKING:
     from adapters.opencode.layouts import Layout
+    from finder.model import Event
     from finder.places import Places
     from finder.writing import Draft, Plan, Report
 

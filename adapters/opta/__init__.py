@@ -33,10 +33,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from finder.adapter import Adapter, Can, Resume, Store, Want
-from finder.model import Event, Problem, Ref, Session
+from finder.model import Problem, Ref, Session
 from finder.places import Places
 
 if TYPE_CHECKING:
+    from finder.model import Event
     from finder.writing import Draft, Plan, Report
 
 

@@ -1,0 +1,217 @@
+"""The sessions in an export or a share of OpenCode; the shapes are told in `export`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from adapters.opencode.beside import changed_files, tool_output
+from adapters.opencode.fields import model_name
+from adapters.opencode.records import StoredMessage, StoredPart, known_by_parts, story
+from adapters.opencode.sessions import header
+from finder import files, jsonio
+from finder.errors import NotFoundError, StoreError
+from finder.jsonio import array, integer, json_type, mapping, string
+from finder.model import Event, Json, JsonObject, Notice, Opaque, Problem, Ref, Session
+
+
+@dataclass(slots=True)
+class _Export:
+    """One session of a file. `others`: what is in it besides messages and parts."""
+
+    id: str
+    info: JsonObject
+    messages: list[StoredMessage] = field(default_factory=list)
+    others: list[Event] = field(default_factory=list)
+
+
+def headers(path: Path, tool: str) -> Iterator[Session | Problem]:
+    """The sessions of a file."""
+    exports, problem = _exports(path)
+    for export in exports:
+        yield header(
+            Ref(tool, str(path), export.id),
+            export.info,
+            raw=export.info or None,
+            messages=sum(message.problem is None for message in export.messages),
+            **_said(export.messages),
+        )
+    if problem is not None:
+        yield problem
+
+
+def events(ref: Ref) -> Iterator[Event]:
+    """The events of one session of a file."""
+    path = Path(ref.store)
+    export = next((e for e in _exports(path)[0] if e.id == ref.id), None)
+    if export is None:
+        raise NotFoundError(f"{ref.store} has no session {ref.id}")
+    yield from story(
+        ref,
+        export.messages,
+        revert=export.info.get("revert"),
+        # Sessions made before 1.1 have no slug. The summaries of those before 1.0.185 cut
+        # the context by themselves.
+        old_summaries_count=not export.info.get("slug"),
+        # Full texts of tool results are not in the file; their path still says that they were.
+        attached=tool_output(path.parent),
+    )
+    yield from export.others
+
+
+def _exports(path: Path) -> tuple[list[_Export], Problem | None]:
+    """The sessions in a file, and what is wrong with it as a whole, if anything.
+
+    Raises:
+        StoreError: it cannot be read, or there is no session in it.
+    """
+    value, problem, rest = _value(path)
+    exports = _from_share(value) if isinstance(value, list) else _from_export(value, path.stem)
+    if not exports:
+        message = f"holds a JSON {json_type(value)} without a session of OpenCode"
+        wrong = problem or Problem(kind="foreign", path=str(path), message=message)
+        raise StoreError(wrong, hint="export the session again, into a file" if problem else None)
+    if problem is not None:
+        exports[-1].others.append(Opaque(kind="export", problem=problem.message, raw=rest))
+    return exports, problem
+
+
+def _value(path: Path) -> tuple[Json, Problem | None, str]:
+    """The file's value. Of a damaged file: all that is whole, what is wrong, and the rest."""
+    try:
+        return jsonio.read(path), None, ""
+    except StoreError as error:
+        if error.problem.kind != "corrupt":
+            raise
+        broken = error
+    from adapters.opencode.cut import whole_part
+
+    text = files.read(path).decode("utf-8", "surrogateescape").removeprefix("\ufeff")
+    value, rest = whole_part(text)
+    message = (
+        f"{broken.problem.message}; read up to where it breaks. OpenCode cuts an export that goes"
+        " through a pipe: export it again, straight into a file"
+    )
+    return value, Problem(kind="corrupt", path=str(path), message=message), rest
+
+
+# -- {"info", "messages"} ----------------------------------------------------------------
+
+
+def _from_export(value: Json, name: str) -> list[_Export]:
+    fields = mapping(value)
+    info, items = mapping(fields.get("info")), array(fields.get("messages"))
+    if not info and not items:
+        return []
+    messages = [_message(item, number) for number, item in enumerate(items)]
+    named = [string(message.info.get("sessionID")) for message in messages]
+    identifier = string(info.get("id")) or next((n for n in named if n), None) or name
+    found = _Export(id=identifier, info=info, messages=messages)
+    found.others += _unknown_keys(fields, {"info": dict, "messages": list}, None)
+    for message, item in zip(messages, items, strict=True):
+        if isinstance(mapping(item).get("info"), dict):
+            found.others += _unknown_keys(item, {"info": dict, "parts": list}, message.id)
+    return [found]
+
+
+def _unknown_keys(
+    fields: JsonObject, known: dict[str, type], message: str | None
+) -> Iterator[Event]:
+    for key, value in fields.items():
+        if not isinstance(value, known.get(key, ())):
+            yield Opaque(kind=key, message=message, raw={key: value})
+
+
+def _message(item: Json, number: int) -> StoredMessage:
+    info = mapping(item).get("info")
+    if not isinstance(info, dict):
+        problem = f"item {number} of messages is no message: it has no info"
+        raw = "null" if item is None else item
+        return StoredMessage(id=f"#{number}", info={}, raw=raw, problem=problem)
+    parts = [_part(part, at) for at, part in enumerate(array(mapping(item).get("parts")))]
+    return _stored(info, parts, f"#{number}")
+
+
+def _stored(info: JsonObject, parts: list[StoredPart], otherwise: str) -> StoredMessage:
+    identifier = string(info.get("id")) or otherwise
+    if not isinstance(info.get("role"), str):
+        return known_by_parts(identifier, parts, "a message without a role", raw=info)
+    at = integer(mapping(info.get("time")).get("created"))
+    return StoredMessage(id=identifier, info=info, raw=info, parts=parts, at=at)
+
+
+def _part(part: Json, number: int) -> StoredPart:
+    info = mapping(part)
+    problem = None if isinstance(info.get("type"), str) else "a part without a type"
+    raw = "null" if part is None else part
+    return StoredPart(
+        id=string(info.get("id")) or f"#{number}", info=info, raw=raw, problem=problem
+    )
+
+
+def _said(messages: list[StoredMessage]) -> dict[str, str | None]:
+    """Agent and model of the newest answer, for sessions that do not say them."""
+    for message in reversed(messages):
+        model = model_name(message.info)
+        if model and message.info.get("summary") is not True:
+            return {"agent": string(message.info.get("agent")), "model": model}
+    return {}
+
+
+# -- [{"type", "data"}] ------------------------------------------------------------------
+
+
+def _from_share(items: list[Json]) -> list[_Export]:
+    """One session for each item of that type; what names no session goes to the first."""
+    found: dict[str, _Export] = {}
+    infos: dict[str, list[JsonObject]] = {}
+    parts: dict[str, dict[str, list[StoredPart]]] = {}
+    others: list[Event] = []
+    for number, item in enumerate(items):
+        fields = mapping(item)
+        data = mapping(fields.get("data"))
+        named = string(data.get("sessionID"))
+        kind = fields.get("type")
+        if kind == "session" and isinstance(identifier := data.get("id"), str):
+            found.setdefault(identifier, _Export(id=identifier, info=data))
+        elif kind == "message" and named and "id" in data:
+            infos.setdefault(named, []).append(data)
+        elif kind == "part" and named and isinstance(message := data.get("messageID"), str):
+            parts.setdefault(named, {}).setdefault(message, []).append(_part(data, number))
+        else:
+            others.append(_other(item, number))
+    for session in {**infos, **parts}:
+        found.setdefault(session, _Export(id=session, info={}))
+    for session, export in found.items():
+        export.messages = _joined(infos.get(session, []), parts.get(session, {}))
+    for first in list(found.values())[:1]:
+        first.others += others
+    return list(found.values())
+
+
+def _joined(infos: list[JsonObject], parts: dict[str, list[StoredPart]]) -> list[StoredMessage]:
+    """Messages in order, each with its parts; then the parts of messages that are not there."""
+    messages = []
+    for number, info in enumerate(infos):
+        own = parts.pop(string(info.get("id")) or "", [])
+        messages.append(_stored(info, sorted(own, key=lambda part: part.id), f"#{number}"))
+    messages.sort(key=lambda message: (message.at or 0, message.id))
+    gone = "the message is not in the file; these parts are all that it has of it"
+    return messages + [known_by_parts(name, own, gone) for name, own in sorted(parts.items())]
+
+
+def _other(item: Json, number: int) -> Event:
+    fields = mapping(item)
+    kind = string(fields.get("type"))
+    if kind == "session_diff":
+        return Notice(
+            kind="diff", text=changed_files(fields.get("data")), record=f"#{number}", raw=item
+        )
+    known = kind is not None and "data" in fields
+    return Opaque(
+        kind=kind or "item",
+        problem=None if known else f"item {number} is none of a shared session",
+        record=f"#{number}",
+        raw="null" if item is None else item,
+    )
