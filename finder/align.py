@@ -1,9 +1,8 @@
 """Aligning two sequences: the longest common subsequence, or nearly so, in linear time.
 
 The textbook algorithms take time that grows with length times differences, which is too much
-where a format drops half of 10,000 events. Here what is equally often on both sides is taken
-as an anchor first, as in patience diff, and only the small gaps between anchors are solved
-exactly.
+where a format drops half of 10,000 events. So what is long is parted first at anchors, as in
+patience diff, and only what is between them is solved exactly.
 """
 
 from __future__ import annotations
@@ -22,6 +21,14 @@ def aligned(ours: Sequence[Hashable], theirs: Sequence[Hashable]) -> Pairs:
     Of equal items in a row, the last ones are taken: what opens a message stands before its
     content, so of two openings the later one belongs to what follows.
     """
+    common = set(ours) & set(theirs)
+    kept_a = [index for index, item in enumerate(ours) if item in common]
+    kept_b = [index for index, item in enumerate(theirs) if item in common]
+    pairs = _aligned([ours[a] for a in kept_a], [theirs[b] for b in kept_b])
+    return sorted((kept_a[a], kept_b[b]) for a, b in pairs)
+
+
+def _aligned(ours: Sequence[Hashable], theirs: Sequence[Hashable]) -> Pairs:
     pairs: Pairs = []
     gaps = [(0, len(ours), 0, len(theirs))]
     while gaps:
@@ -34,10 +41,13 @@ def aligned(ours: Sequence[Hashable], theirs: Sequence[Hashable]) -> Pairs:
             start_a, start_b = start_a + 1, start_b + 1
         if start_a == end_a or start_b == end_b:
             continue
-        anchors = _anchors(ours[start_a:end_a], theirs[start_b:end_b])
+        part_a, part_b = ours[start_a:end_a], theirs[start_b:end_b]
+        if len(part_a) * len(part_b) <= _MOST_CELLS:
+            pairs += [(start_a + a, start_b + b) for a, b in _exact(part_a, part_b)]
+            continue
+        anchors = _anchors(part_a, part_b)
         if not anchors:
-            inner = _exact(ours[start_a:end_a], theirs[start_b:end_b])
-            pairs += [(start_a + a, start_b + b) for a, b in inner]
+            pairs += [(start_a + a, start_b + b) for a, b in _greedy(part_a, part_b)]
             continue
         last_a, last_b = start_a, start_b
         for a, b in anchors:
@@ -45,18 +55,24 @@ def aligned(ours: Sequence[Hashable], theirs: Sequence[Hashable]) -> Pairs:
             gaps.append((last_a, start_a + a, last_b, start_b + b))
             last_a, last_b = start_a + a + 1, start_b + b + 1
         gaps.append((last_a, end_a, last_b, end_b))
-    return sorted(pairs)
+    return pairs
 
 
 def _anchors(ours: Sequence[Hashable], theirs: Sequence[Hashable]) -> Pairs:
-    """Pairs of what is equally often on both sides, as many as rise on both."""
+    """Pairs of what is once on both sides, or else equally often; as many as rise on both.
+
+    Once leaves no doubt; more often, something may have come and something else have gone.
+    """
     places_a, places_b = _places(ours), _places(theirs)
-    pairs: Pairs = []
-    for key, places in places_a.items():
-        others = places_b.get(key, ())
-        if len(places) == len(others):
-            pairs += zip(places, others, strict=True)
-    return _rising(sorted(pairs))
+    alike = [
+        (places, places_b[key])
+        for key, places in places_a.items()
+        if len(places) == len(places_b.get(key, ()))
+    ]
+    once = [(one[0], other[0]) for one, other in alike if len(one) == 1]
+    if once:
+        return _rising(sorted(once))
+    return _rising(sorted(p for one, other in alike for p in zip(one, other, strict=True)))
 
 
 def _places(keys: Sequence[Hashable]) -> dict[Hashable, list[int]]:
@@ -88,9 +104,7 @@ def _rising(pairs: Pairs) -> Pairs:
 
 
 def _exact(ours: Sequence[Hashable], theirs: Sequence[Hashable]) -> Pairs:
-    """The longest common subsequence; a greedy one where the table would be very large."""
-    if len(ours) * len(theirs) > _MOST_CELLS:
-        return _greedy(ours, theirs)
+    """The longest common subsequence."""
     table = [[0] * (len(theirs) + 1)]
     for item in ours:
         row, above = [0], table[-1]

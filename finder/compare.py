@@ -80,7 +80,7 @@ def differences(
         ids: the ids that sessions have in the target, for what refers to them.
     """
     gone = report.gone if report else frozenset()
-    pairing = Pairing.of(items(source), items(written), gone)
+    pairing = Pairing.of(items(source, gone), items(written), gone)
     return _Comparison(pairing, pairing.pairs, ids or {}).differences()
 
 

@@ -47,8 +47,11 @@ class Item(NamedTuple):
     role: Role | None
 
 
-def items(events: Sequence[Event]) -> list[Item]:
-    """The events to compare, each result and subagent directly after its call."""
+def items(events: Sequence[Event], gone: Collection[int] = ()) -> list[Item]:
+    """The events to compare, each result and subagent directly after its call.
+
+    `gone` are events, by `id()`, that are said not to be in the target: nothing can follow them.
+    """
     message, role = None, None
     found: list[Item] = []
     for seq, event in enumerate(events):
@@ -56,7 +59,7 @@ def items(events: Sequence[Event]) -> list[Item]:
             message, role = event.record, event.role
         inherited = role if event.message in {None, message} else None
         found.append(Item(seq, event, event.role or inherited))
-    belonging = _belonging(events)
+    belonging = _belonging(events, gone)
     placed = {index for indices in belonging.values() for index in indices}
     order: list[Item] = []
     for index, item in enumerate(found):
@@ -71,19 +74,21 @@ def _is_envelope(item: Item) -> bool:
     return item.event.type == "message" and item.event.role == "tool"
 
 
-def _belonging(events: Sequence[Event]) -> dict[int, list[int]]:
+def _belonging(events: Sequence[Event], gone: Collection[int]) -> dict[int, list[int]]:
     """For each call, by its place: its subagents, its result, and what came with the result."""
     found: dict[int, list[int]] = {}
     calls: dict[str, int] = {}
-    for index, event in enumerate(events):
+    there = [index for index, event in enumerate(events) if id(event) not in gone]
+    for index in there:
+        event = events[index]
         if event.type == "tool_call":
             calls[event.call] = index
         elif event.type == "subagent" and event.call in calls:
             found.setdefault(calls[event.call], []).append(index)
-    for call, result in answers(events).items():
-        inner = found.setdefault(call, [])
-        inner.append(result)
-        following = result + 1
+    for call, result in answers([events[index] for index in there]).items():
+        inner = found.setdefault(there[call], [])
+        inner.append(there[result])
+        following = there[result] + 1
         while following < len(events) and _came_with_result(events[following]):
             inner.append(following)
             following += 1

@@ -86,7 +86,7 @@ def summary(done: Conversion, target: str) -> Iterator[str]:
         yield "  nothing lost" + (": every record is the same" if exact else "")
     for loss in losses[:_MOST_LINES]:
         what = loss.type if loss.field is None else f"{loss.type} {loss.field}"
-        yield "  " + line(f"{loss.kind:8} {loss.count:>5} × {what}: {loss.note}")
+        yield f"  {loss.kind:8} {loss.count:>5} × " + line(f"{what}: {loss.note}")
     if len(losses) > _MOST_LINES:
         rest = len(losses) - _MOST_LINES
         yield f"  and {rest} more kinds of difference; --json and --receipt FILE have all"
