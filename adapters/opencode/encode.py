@@ -74,13 +74,13 @@ def _foreign_info(session: Session, plan: Plan) -> JsonObject:
     return {
         "directory": plan.directory or session.directory,
         "parentID": plan.ids.get(plan.parent) if plan.parent else None,
-        "title": session.title,
+        "title": session.title or None,
         "agent": session.agent,
         "model": {"id": name, "providerID": provider} if session.model else None,
         "time": {
             "created": _past(session.created, plan.now),
             "updated": _past(session.updated, plan.now),
-            "archived": archived,
+            "archived": _past(archived, plan.now),
         },
     }
 

@@ -274,8 +274,10 @@ class _Teller:
         return made
 
     def _put(self, made: Made, part: JsonObject) -> None:
-        owner = {"id": self.ids.part(), "sessionID": self.plan.id, "messageID": made.id}
-        made.parts.append({**owner, **part})
+        made.parts.append({**self._owner(made), **part})
+
+    def _owner(self, made: Made) -> JsonObject:
+        return {"id": self.ids.part(), "sessionID": self.plan.id, "messageID": made.id}
 
     def _add(self, made: Made, part: JsonObject, event: Event) -> None:
         if made.hidden or not made.parts:
@@ -310,13 +312,11 @@ class _Teller:
         made = self._step()
         called.at = made.at
         self._add(made, parts.tool_part(called, self.report), called.call)
-        for attachment in called.attachments:
-            if called.result is None or called.result.status != "ok":
-                self._add(made, parts.file_part(attachment, self.report), attachment)
-        part = made.parts[-1]
-        for file in part.get("state", {}).get("attachments", ()):
-            owner = {"id": self.ids.part(), "sessionID": self.plan.id, "messageID": made.id}
-            file.update(owner)
+        made.parts[-1]["callID"] = called.call.call or made.parts[-1]["id"]
+        for file in made.parts[-1]["state"].get("attachments", ()):
+            file.update(self._owner(made))
+        for attachment in called.loose:
+            self._add(made, parts.file_part(attachment, self.report), attachment)
         made.answered = True
 
     def _stray_result(self, event: ToolResult) -> None:

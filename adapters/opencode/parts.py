@@ -66,8 +66,6 @@ def file_part(event: Attachment, report: Report) -> JsonObject:
     part: JsonObject = {"type": "file", "mime": mime, "url": url}
     if event.name is not None:
         part["filename"] = event.name
-    if "synthetic" in event.labels:
-        part["synthetic"] = True
     return part
 
 
