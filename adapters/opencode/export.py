@@ -90,6 +90,14 @@ class OpenCodeExport(Adapter):
 
         return export_draft(session, events, plan, report)
 
+    def cautions(self, places: Places, sessions: Sequence[Session]) -> Iterator[str]:
+        for session in sessions:
+            if session.parent is None and "/" not in (session.model or ""):
+                yield (
+                    f"{session.ref.id} names no provider of its model: start it with"
+                    f" opencode -s {session.ref.id} -m PROVIDER/MODEL"
+                )
+
     def installation(self, places: Places) -> Installation:
         from adapters.opencode.install import live_database
 

@@ -214,7 +214,7 @@ class Call:
         return FileStaging(self.setting.registry.adapter(_SIDECAR), root)
 
     def _caution(self, done: Conversion) -> None:
-        if self.adapter is None or not self.adapter.can.resume:
+        if self.adapter is None or not (self.install or self.adapter.can.resume):
             return
         sessions = [account.session for account in done.receipts]
         if self.install:
