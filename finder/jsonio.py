@@ -7,7 +7,6 @@ these, so what it refuses goes to the standard library.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from math import isfinite
@@ -20,7 +19,7 @@ from finder.model import Json, JsonObject, Problem
 
 _BOM = b"\xef\xbb\xbf"
 # An integer that may not fit 64 bits: orjson would give a float and lose digits.
-_HUGE_INTEGER = re.compile(rb"(?<![\d.eE+\"-])-?\d{19,}(?![\d.eE\"])")
+_HUGE_INTEGER = rb"(?<![\d.eE+\"-])-?\d{19,}(?![\d.eE\"])"
 _AS_ZEROS = bytes.maketrans(b"123456789", b"0" * 9)
 _MAX_DEPTH = 900  # of nested values that the standard parser is given; Python's stack ends at 1,000
 
@@ -33,6 +32,8 @@ def loads(data: bytes | str) -> Json:
     Raises:
         ValueError: it is not JSON; the message says where.
     """
+    import json
+
     import orjson
 
     raw = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data
@@ -53,7 +54,7 @@ def loads(data: bytes | str) -> Json:
 def _may_have_huge_integers(raw: bytes) -> bool:
     # The pattern takes 3 s for 100 MB; the search for digits in a row, of which most texts have
     # none so long, a twentieth of that.
-    return b"0" * 19 in raw.translate(_AS_ZEROS) and bool(_HUGE_INTEGER.search(raw))
+    return b"0" * 19 in raw.translate(_AS_ZEROS) and bool(re.search(_HUGE_INTEGER, raw))
 
 
 def dumps(value: Json, *, indent: bool = False, sort: bool = False) -> bytes:
@@ -77,6 +78,8 @@ def dumps(value: Json, *, indent: bool = False, sort: bool = False) -> bytes:
 
 
 def _slow_dumps(value: Json, indent: bool, sort: bool) -> bytes:
+    import json
+
     try:
         text = json.dumps(
             value,
@@ -112,6 +115,8 @@ def _has_odd_float(value: Json) -> bool:
 
 def _tokens(value: Json, sort: bool) -> Iterator[str]:
     """The pieces of a JSON text of any depth: deeper than the standard library can go."""
+    import json
+
     waiting: list[tuple[bool, Any]] = [(True, value)]  # (a value or a piece of text, it)
     while waiting:
         is_value, item = waiting.pop()

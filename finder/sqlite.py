@@ -19,9 +19,7 @@ also beside the program that uses the database.
 from __future__ import annotations
 
 import contextlib
-import shutil
 import sqlite3
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -118,6 +116,9 @@ def _signature(path: Path) -> tuple[tuple[int, int] | None, ...]:
 
 
 def _read_copy(path: Path, work: Work[T]) -> T:
+    import shutil
+    import tempfile
+
     with tempfile.TemporaryDirectory(prefix="session-finder-") as folder:
         copy = Path(folder) / "copy.db"
         for _ in range(_TRIES):
@@ -194,14 +195,16 @@ def tables(connection: sqlite3.Connection) -> dict[str, tuple[str, ...]]:
     Views, virtual tables and generated columns are left out: what they compute is not a
     record, and a hostile file could make the computation endless.
     """
-    found = {}
-    named = connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'table'")
-    for name, sql in named.fetchall():
-        if not isinstance(sql, str) or sql.lstrip()[:14].upper() == "CREATE VIRTUAL":
-            continue
-        columns = connection.execute(f"PRAGMA table_xinfo({quoted(name)})").fetchall()
-        found[name] = tuple(row["name"] for row in columns if row["hidden"] == 0)
-    return found
+    found: dict[str, list[str]] = {}
+    # In one statement: asking for each table by itself takes as long as a search.
+    columns = connection.execute(
+        "SELECT t.name, c.name FROM sqlite_master t"
+        " CROSS JOIN pragma_table_xinfo(t.name) c ON c.hidden = 0 WHERE t.type = 'table'"
+        " AND trim(t.sql, ' ' || char(9, 10, 13)) NOT LIKE 'CREATE VIRTUAL%'"
+    )
+    for table, column in columns.fetchall():
+        found.setdefault(table, []).append(column)
+    return {table: tuple(names) for table, names in found.items()}
 
 
 def quoted(name: str) -> str:

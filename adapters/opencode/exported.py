@@ -7,9 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from adapters.opencode.beside import changed_files, tool_output
-from adapters.opencode.fields import model_name
 from adapters.opencode.records import StoredMessage, StoredPart, known_by_parts, story
-from adapters.opencode.sessions import header
+from adapters.opencode.sessions import header, model_name
 from finder import files, jsonio
 from finder.errors import NotFoundError, StoreError
 from finder.jsonio import array, integer, json_type, mapping, string

@@ -139,16 +139,6 @@ def provider_data(metadata: Json) -> tuple[str | None, bool]:
     return signature, redacted
 
 
-def model_name(info: JsonObject) -> str | None:
-    """``provider/model`` from a message or session record."""
-    nested = mapping(info.get("model"))
-    provider = string(info.get("providerID")) or string(nested.get("providerID"))
-    model = string(info.get("modelID")) or string(nested.get("modelID")) or string(nested.get("id"))
-    if provider and model:
-        return f"{provider}/{model}"
-    return model
-
-
 def usage(tokens: Json) -> Usage | None:
     """A ``tokens`` object; None where nothing was counted."""
     counted = mapping(tokens)

@@ -16,11 +16,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from adapters.opencode import files_content, v1
-from adapters.opencode.fields import model_name
 from adapters.opencode.files_content import is_plain, record, updated
 from adapters.opencode.layouts import Layout, json_names, names
 from adapters.opencode.records import StoredMessage
-from adapters.opencode.sessions import header
+from adapters.opencode.sessions import header, model_name
 from finder import files
 from finder.adapter import Want
 from finder.jsonio import integer, mapping, string

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from adapters.opencode.rows import record
-from adapters.opencode.schema import SESSION_TABLES, Tables, check, unknown_tables
+from adapters.opencode.conditions import condition
+from adapters.opencode.schema import (
+    MESSAGE_TYPES,
+    SESSION_TABLES,
+    Tables,
+    check,
+    unknown_tables,
+)
 from adapters.opencode.sessions import header
 from finder import sqlite
 from finder.adapter import Want
 from finder.jsonio import mapping, string
 from finder.model import JsonObject, Problem, Ref, Session
 
-_TEXT_COLUMNS = ("title", "id", "directory", "agent")
-# Letters that are equal to others only by Unicode's rules, which SQLite's LIKE does not know.
-_FOLDED = ("ss", "fi", "fl", "ff", "st")
+# What a header is made of, where the record itself is not asked for.
+_BRIEF = (
+    "id title directory parent_id agent model time_created time_updated time_archived revert"
+).split()
 
 
 def listed(path: Path, tool: str, want: Want | None) -> Iterator[Session | Problem]:
@@ -91,7 +99,9 @@ class _Listing:
                 continue
             for some in sqlite.chunks(list(parents)):
                 marks = ",".join("?" * len(some))
-                query = f"{self._select(table)} WHERE s.parent_id IN ({marks}) ORDER BY s.rowid"
+                query = (
+                    f"{self._select(table, False)} WHERE s.parent_id IN ({marks}) ORDER BY s.rowid"
+                )
                 for row in self.connection.execute(query, some).fetchall():
                     session = self._header(table, row, Want(raw=False))
                     if session is not None:
@@ -100,9 +110,12 @@ class _Listing:
     def _session_tables(self) -> list[str]:
         return [table for table in SESSION_TABLES if "id" in self.tables.get(table, ())]
 
-    def _select(self, table: str) -> str:
-        columns = ", ".join(f"s.{sqlite.quoted(c)}" for c in self.tables[table])
-        return f"SELECT {columns}, {self._count()} AS message_count FROM {table} s"
+    def _select(self, table: str, raw: bool) -> str:
+        there = self.tables[table]
+        # The rows of the newer table keep some of it in a column of JSON.
+        columns = there if raw or "data" in there else [c for c in _BRIEF if c in there]
+        names = ", ".join(f"s.{sqlite.quoted(column)}" for column in columns)
+        return f"SELECT {names}, {self._count()} AS message_count FROM {table} s"
 
     def _count(self) -> str:
         """How many messages a session has, as SQL."""
@@ -110,8 +123,6 @@ class _Listing:
         if "session_id" in self.tables.get("message", ()):
             counts.append("(SELECT count(*) FROM message m WHERE m.session_id = s.id)")
         if "session_id" in self.tables.get("session_message", ()):
-            from adapters.opencode.v2 import MESSAGE_TYPES
-
             types = ", ".join(f"'{name}'" for name in MESSAGE_TYPES)
             counts.append(
                 "(SELECT count(*) FROM session_message v WHERE v.session_id = s.id"
@@ -123,17 +134,39 @@ class _Listing:
 
     def _rows(self, table: str, want: Want | None) -> list[sqlite3.Row]:
         where, values = condition(self.tables[table], want)
-        inner = f"SELECT rowid FROM {table} s{where}"
-        if want is not None and want.newest is not None and "time_updated" in self.tables[table]:
-            inner += " ORDER BY time_updated DESC LIMIT ?"
-            values.append(want.newest)
-        # The count is worked out for the rows that are kept only.
-        query = f"{self._select(table)} WHERE s.rowid IN ({inner})"
+        newest = want.newest if want and "time_updated" in self.tables[table] else None
+        if newest is not None:
+            where, values = self._newest(table, where, values, newest)
+        query = self._select(table, want is None or want.raw)
+        if where:
+            # The count is worked out for the rows that are kept only.
+            query += f" WHERE s.rowid IN (SELECT rowid FROM {table}{where})"
         return self.connection.execute(query, values).fetchall()
+
+    def _newest(
+        self, table: str, where: str, values: list[Any], count: int
+    ) -> tuple[str, list[Any]]:
+        """The condition, narrowed to the last updated so many.
+
+        Sorting all would take longer than reading them. Those put in last are mostly the ones
+        updated last; as many as are wanted are not older than the oldest of them.
+        """
+        inserted = f"SELECT time_updated FROM {table}{where} ORDER BY rowid DESC LIMIT ?"
+        times = sorted(
+            (row[0] for row in self.connection.execute(inserted, [*values, 4 * count])
+             if isinstance(row[0], int)),
+            reverse=True,
+        )  # fmt: skip
+        if len(times) >= count:
+            where += f"{' AND' if where else ' WHERE'} time_updated >= ?"
+            values = [*values, times[count - 1]]
+        return f"{where} ORDER BY time_updated DESC LIMIT ?", [*values, count]
 
     def _header(self, table: str, row: sqlite3.Row, want: Want | None) -> Session | None:
         keep_raw = want is None or want.raw
-        raw, problem = record(table, row) if keep_raw else (_shallow(row), None)
+        if not keep_raw and "data" not in self.tables[table]:
+            return self._brief(row)
+        raw, problem = _record(table, row) if keep_raw else (_shallow(row), None)
         count = raw.pop("message_count", None)
         identifier = string(raw.get("id"))
         if not identifier:
@@ -148,6 +181,26 @@ class _Listing:
             info,
             raw=raw if keep_raw else None,
             messages=count,
+            directory=said.get("directory"),
+            agent=said.get("agent"),
+            model=said.get("model"),
+        )
+
+    def _brief(self, row: sqlite3.Row) -> Session | None:
+        """The header of a row of the columns in `_BRIEF`: there may be very many."""
+        raw = dict(zip(row.keys(), row, strict=True))
+        identifier, model = raw.get("id"), raw.get("model")
+        if not isinstance(identifier, str) or not identifier:
+            self._wrong(None, "a session row without an id")
+            return None
+        if isinstance(model, str):
+            raw["model"] = _flat(model)
+        said = self._said_by_messages(identifier, raw)
+        return header(
+            Ref(self.tool, str(self.path), identifier),
+            _info(raw),
+            raw=None,
+            messages=raw["message_count"],
             directory=said.get("directory"),
             agent=said.get("agent"),
             model=said.get("model"),
@@ -168,7 +221,7 @@ class _Listing:
             return {}
         if not {"session_id", "data", "time_created"} <= set(self.tables.get("message", ())):
             return {}
-        from adapters.opencode.fields import model_name
+        from adapters.opencode.sessions import model_name
 
         query = (
             "SELECT data FROM message WHERE session_id = ? ORDER BY time_created DESC, id DESC"
@@ -190,6 +243,12 @@ class _Listing:
         return said
 
 
+def _record(table: str, row: sqlite3.Row) -> tuple[JsonObject, str | None]:
+    from adapters.opencode.rows import record
+
+    return record(table, row)
+
+
 def _data(text: Any) -> JsonObject:
     from finder import jsonio
 
@@ -199,12 +258,19 @@ def _data(text: Any) -> JsonObject:
         return {}
 
 
+def _flat(text: str) -> JsonObject:
+    """A JSON object; one of plain texts only without the JSON parser, which takes 4 ms to load."""
+    if "\\" in text or text.count("{") != 1:
+        return _data(text)
+    return dict(re.findall(r'"(\w+)"\s*:\s*"([^"]*)"', text))
+
+
 def _shallow(row: sqlite3.Row) -> JsonObject:
     """The row without its large columns, and with `model` parsed."""
     found: JsonObject = {key: row[key] for key in row.keys() if key != "summary_diffs"}  # noqa: SIM118
     model = found.get("model")
-    if isinstance(model, str) and model.startswith("{"):
-        found["model"] = _data(model)
+    if isinstance(model, str):
+        found["model"] = _flat(model)
     return found
 
 
@@ -225,51 +291,3 @@ def _info(raw: JsonObject) -> JsonObject:
             },
         },
     }
-
-
-def condition(columns: tuple[str, ...], want: Want | None) -> tuple[str, list[Any]]:
-    """A WHERE clause that keeps at least the sessions that fit."""
-    if want is None:
-        return "", []
-    clauses: list[str] = []
-    values: list[Any] = []
-    if want.ids is not None:
-        clauses.append(f"id IN ({','.join('?' * len(want.ids))})")
-        values += want.ids
-    if want.prefix:
-        clauses.append("id LIKE ? ESCAPE '\\'")
-        values.append(f"{_escaped(want.prefix)}%")
-    searched = [column for column in _TEXT_COLUMNS if column in columns]
-    clauses += [_contains(word, searched, values) for word in want.words]
-    if want.roots and "parent_id" in columns:
-        clauses.append("parent_id IS NULL")
-    if want.since is not None and "time_updated" in columns:
-        clauses.append("time_updated >= ?")
-        values.append(want.since)
-    if want.until is not None and "time_updated" in columns:
-        clauses.append("time_updated <= ?")
-        values.append(want.until)
-    if want.directory is not None and "directory" in columns:
-        # Substring, not equality: how a folder is spelt is for the caller to judge.
-        clauses.append("(directory = '' OR directory LIKE ? ESCAPE '\\')")
-        values.append(f"{_escaped(want.directory)}%")
-    return (" WHERE " + " AND ".join(clauses) if clauses else ""), values
-
-
-def _contains(word: str, columns: list[str], values: list[Any]) -> str:
-    pattern = f"%{_escaped(word)}%" if word.isascii() else None
-    tests = []
-    if pattern is not None:
-        for column in columns:
-            tests.append(f"{column} LIKE ? ESCAPE '\\'")
-            values.append(pattern)
-    if pattern is None or any(letters in word.lower() for letters in _FOLDED):
-        # Rows that have any letter beyond ASCII are left for the caller to judge.
-        tests += [f"length({c}) <> length(CAST({c} AS BLOB))" for c in columns]
-    if "directory" in columns:
-        tests.append("directory = ''")
-    return "(" + " OR ".join(tests) + ")"
-
-
-def _escaped(text: str) -> str:
-    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")

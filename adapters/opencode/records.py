@@ -24,7 +24,6 @@ from adapters.opencode.fields import (
     child_id,
     error_text,
     file_attachment,
-    model_name,
     notice_of,
     provider_data,
     tool_input,
@@ -33,6 +32,7 @@ from adapters.opencode.fields import (
     usage,
     was_truncated,
 )
+from adapters.opencode.sessions import model_name
 from finder.jsonio import array, integer, mapping, number, string
 from finder.model import (
     Attachment,

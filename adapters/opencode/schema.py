@@ -12,6 +12,8 @@ from finder.model import Problem
 Tables = Mapping[str, tuple[str, ...]]
 
 SESSION_TABLES = ("session", "session_v2")
+# Types of rows of session_message that are messages; the others are marks between them.
+MESSAGE_TYPES = ("user", "assistant", "synthetic", "shell", "compaction")
 
 # Every table of 1.2.1 to 1.18.33, so that one nobody has heard of is noticed.
 _KNOWN = frozenset(

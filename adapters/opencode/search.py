@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from adapters.opencode import beside, v2
+from adapters.opencode.conditions import condition
 from adapters.opencode.content import message_of, part_of, row_of
-from adapters.opencode.listing import condition
 from adapters.opencode.records import StoredMessage, story
 from adapters.opencode.schema import SESSION_TABLES, Tables, check
 from adapters.opencode.sieve import Sieve

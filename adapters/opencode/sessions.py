@@ -28,8 +28,6 @@ def header(
     Args:
         directory, agent, model: what its messages say, for records that do not.
     """
-    from adapters.opencode.fields import model_name
-
     time = mapping(info.get("time"))
     title = string(info.get("title"))
     parent = string(info.get("parentID"))
@@ -68,3 +66,13 @@ def _is_fork_title(title: str | None) -> bool:
         return False
     _, mark, number = title[:-1].rpartition(" (fork #")
     return bool(mark) and number.isdigit()
+
+
+def model_name(info: JsonObject) -> str | None:
+    """``provider/model`` from a message or session record."""
+    nested = mapping(info.get("model"))
+    provider = string(info.get("providerID")) or string(nested.get("providerID"))
+    model = string(info.get("modelID")) or string(nested.get("modelID")) or string(nested.get("id"))
+    if provider and model:
+        return f"{provider}/{model}"
+    return model

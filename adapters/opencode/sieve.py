@@ -4,14 +4,10 @@ A row's JSON text and the text that a person sees differ: characters are escaped
 joined. So only the term's pieces, its runs of letters and digits, are looked for, all of them
 anywhere in the row. What passes is then read as events and looked at closely.
 
-SQLite's LIKE compares ASCII letters without case and goes through a gigabyte in a second, but
-it knows nothing of the sixteen other letters that are equal to ASCII ones when case is ignored:
-
-    ß ẞ = ss   ſ = s   K (of Kelvin) = k   ﬀ ﬁ ﬂ ﬃ ﬄ ﬅ ﬆ = ff fi fl ffi ffl st   ŉ İ ẚ = ʼn i̇ aʾ
-
-So a part of the piece that none of these can touch is looked for, and a row that has it but not
-the whole piece passes if it has any letter beyond ASCII. Pieces that have such letters themselves
-are looked for in Python, in the rows that have any.
+In SQL a part of the piece is looked for that no letter beyond ASCII can stand for (see
+`adapters.opencode.needles`); a row that has it but not the whole piece passes if it has any letter
+beyond ASCII. Pieces that have such letters themselves are looked for in Python, in the rows that
+have any.
 """
 
 from __future__ import annotations
@@ -21,13 +17,11 @@ import unicodedata
 from functools import cache
 from typing import NamedTuple
 
+from adapters.opencode.needles import not_ascii, quickest, untouched
 from finder.words import Term, folded
 
 _SHORTEST = 3  # a shorter needle is in nearly every row
-_LONG_ENOUGH = 5
 _MOST_PIECES, _MOST_LETTERS = 3, 4
-# LIKE stops at each place where the first letter of what it looks for stands.
-_RAREST_FIRST = "zqxjkvbwypgmfudhclrsnoaitea"
 # JSON may write any letter as an escape. Programs escape control characters (\u001b) and, if at
 # all, what is beyond ASCII; an escaped ASCII letter or digit is legal all the same.
 _ESCAPED_ASCII = r"*\u00[3-7]*"
@@ -124,23 +118,9 @@ def _may_have(column: str, piece: str, label: str, has: str, values: dict[str, s
     needle = untouched(piece)
     if needle == piece:
         return has
-    odd = f"length({column}) <> length(CAST({column} AS BLOB)) OR {column} GLOB '{_ESCAPED}'"
+    odd = f"{not_ascii(column)} OR {column} GLOB '{_ESCAPED}'"
     either = f"({has} OR {odd})" if piece.isascii() else f"({odd})"
     if len(needle) < _SHORTEST:
         return either
     values[f"{label}n"] = f"%{quickest(needle)}%"
     return f"({column} LIKE :{label}n AND {either})"
-
-
-def untouched(piece: str) -> str:
-    """The longest part of a piece that can stand in a text in ASCII letters only."""
-    parts = re.split(r"[skf]|[^\x00-\x7f]", piece)
-    trimmed = (part.lstrip("iltn").rstrip("ia") for part in parts)
-    return max(trimmed, key=len)
-
-
-def quickest(needle: str) -> str:
-    """The end of an untouched needle that is found the fastest and is still telling."""
-    starts = [0]
-    starts += [at for at in range(1, len(needle) - _LONG_ENOUGH + 1) if needle[at] not in "iltn"]
-    return needle[min(starts, key=lambda at: _RAREST_FIRST.find(needle[at])) :]

@@ -24,7 +24,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from adapters.opencode.fields import error_text, file_attachment, model_name, usage
+from adapters.opencode.fields import error_text, file_attachment, usage
+from adapters.opencode.sessions import model_name
 from finder import jsonio
 from finder.jsonio import array, integer, mapping, number, string
 from finder.model import (
@@ -43,9 +44,6 @@ from finder.model import (
     ToolCall,
     ToolResult,
 )
-
-# Types that are messages; the others are marks between them.
-MESSAGE_TYPES = ("user", "assistant", "synthetic", "shell", "compaction")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import traceback
 from collections.abc import Sequence
 
 import click
@@ -19,6 +18,8 @@ _MOST_PROBLEMS = 20
 def told(error: FinderError, cause: Exception, *, as_json: bool) -> int:
     """Say what went wrong and what to do next; returns the exit status."""
     if os.environ.get("FINDER_DEBUG"):
+        import traceback
+
         traceback.print_exception(cause, file=sys.stderr)
     if as_json:
         from finder.cli.output import write_json

@@ -8,22 +8,18 @@ or somebody else's was never there.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
-import re
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from finder import jsonio
 from finder.cli.setting import Setting
 from finder.errors import FinderError
 from finder.files import read
 from finder.library import Entry
 from finder.model import Json
 
-_NUMBER = re.compile(r"[1-9]\d{0,2}", re.ASCII)
 _MOST_ROWS = 999
 _MOST_BYTES = 1 << 20
 _KEPT_SECONDS = 7 * 86_400
@@ -41,6 +37,8 @@ def remember(setting: Setting, entries: Sequence[Entry], roots: Sequence[str]) -
     """Keep the rows that are being shown on the user's terminal."""
     if setting.screen is None or not setting.terminal or not entries:
         return
+    from finder import jsonio
+
     path = _file(setting, setting.screen)
     refs = [(entry.session.ref.tool, entry.session.ref.id) for entry in entries[:_MOST_ROWS]]
     kept = {"roots": [str(setting.path(root)) for root in roots], "rows": refs}
@@ -58,7 +56,7 @@ def remember(setting: Setting, entries: Sequence[Entry], roots: Sequence[str]) -
 
 def recalled(setting: Setting, word: str, roots: Sequence[str]) -> Shown | None:
     """The row that a word of the call names by its number; None: it names none."""
-    if not _NUMBER.fullmatch(word) or setting.screen is None:
+    if not _is_number(word) or setting.screen is None:
         return None
     kept = _kept(_file(setting, setting.screen))
     if kept is None:
@@ -69,12 +67,20 @@ def recalled(setting: Setting, word: str, roots: Sequence[str]) -> Shown | None:
     return kept[int(word) - 1]
 
 
+def _is_number(word: str) -> bool:
+    return word.isascii() and word.isdigit() and word[0] != "0" and len(word) <= 3
+
+
 def _file(setting: Setting, screen: str) -> Path:
+    import hashlib
+
     name = hashlib.sha256(screen.encode("utf-8", "surrogateescape")).hexdigest()[:16]
     return setting.places.cache() / "rows" / f"{name}.json"
 
 
 def _kept(path: Path) -> list[Shown] | None:
+    from finder import jsonio
+
     try:
         if hasattr(os, "getuid") and path.lstat().st_uid != os.getuid():
             return None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import sys
 import time
 from collections.abc import Sequence
@@ -42,14 +41,15 @@ class Setting:
     @classmethod
     def here(cls) -> Setting:
         """The real one."""
-        size = shutil.get_terminal_size()
+        terminal = sys.stdout.isatty()
+        columns, lines = _size() if terminal else (80, 24)
         return cls(
             places=Places.here(),
             registry=Registry.installed(),
             now=int(time.time() * 1000),
-            terminal=sys.stdout.isatty(),
-            columns=size.columns,
-            lines=size.lines,
+            terminal=terminal,
+            columns=columns,
+            lines=lines,
             screen=_screen(),
             asks=_is_terminal(sys.stdin) and _is_terminal(sys.stderr),
         )
@@ -83,6 +83,12 @@ class Setting:
         """The stores that a call is about."""
         folders = [self.path(root) for root in roots]
         return Library.open(self.registry, self.places, folders, tools, raw=raw)
+
+
+def _size() -> tuple[int, int]:
+    import shutil
+
+    return shutil.get_terminal_size()
 
 
 def _is_terminal(stream: TextIO | None) -> bool:

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 
 from adapters.opencode import search
 from adapters.opencode.database import OpenCodeDatabase
-from adapters.opencode.sieve import _ODD, CHANGED, Sieve, quickest, untouched
+from adapters.opencode.needles import quickest, untouched
+from adapters.opencode.sieve import _ODD, CHANGED, Sieve
 from finder.adapter import Candidate, Store, Want
 from finder.content import fields, hit
 from finder.model import Session
