@@ -189,7 +189,7 @@ def test_get_transcript(capsys: Capture, tmp_path: Path, shelf: Shelf) -> None:
     out = caller(capsys, tmp_path, shelf)("get", "ses_0001", "--with-subagents").out
     assert out.startswith("Fix the login\nmem:ses_0001 · ~ · 2027-01-14 07:00 to 2027-01-14 08:00")
     assert "[synthetic: injected]\nBe brief." in out
-    assert "↳ explore Look ses_0002" in out
+    assert "  ⤷ explore Look · ses_0002\n" in out
     assert "inner" in out
     assert "\x1b" not in out
 

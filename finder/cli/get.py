@@ -36,6 +36,7 @@ from finder.resume import resumption
 @click.option("--no-synthetic", is_flag=True, help="Leave out what the tool itself put in.")
 @click.option("--no-subagents", is_flag=True, help="Do not list the subagents.")
 @click.option("--with-subagents", is_flag=True, help="Show the subagents' stories too.")
+@click.option("--full", is_flag=True, help="Fold nothing: tool calls with input and output.")
 @click.option("--raw", is_flag=True, help="With JSON: add the store's own records.")
 @click.option("--pager/--no-pager", default=True, help="Page long output on a terminal.")
 @options.output("transcript", "json", "jsonl", "raw")
@@ -48,6 +49,7 @@ def command(  # noqa: PLR0913  (one parameter for each option)
     no_synthetic: bool,
     no_subagents: bool,
     with_subagents: bool,
+    full: bool,
     raw: bool,
     pager: bool,
     format_: str | None,
@@ -74,6 +76,7 @@ def command(  # noqa: PLR0913  (one parameter for each option)
         below=[] if no_subagents else subagents(library, entry),
         choice=Choice(live=live, synthetic=not no_synthetic),
         stories=with_subagents,
+        whole=full,
         raw=raw,
         problems=list(library.problems),
     )
@@ -126,6 +129,7 @@ class Reading:
     below: list[Below]
     choice: Choice
     stories: bool
+    whole: bool
     raw: bool
     problems: list[Problem]
     failed: bool = False
@@ -232,23 +236,31 @@ def _transcript(reading: Reading) -> Iterator[str]:
     from finder.render import transcript as render
 
     setting = reading.setting
+    prose: render.Prose | None = None
+    if setting.colour:
+        from finder.render import screen
+
+        prose = screen.prose
     paint = render.coloured if setting.colour else render.plain
     # The story is begun first: what cannot be read at all fails before anything is printed.
     story = render.transcript(
-        reading.events(reading.entry.session.ref), room=setting.room, paint=paint
+        reading.events(reading.entry.session.ref),
+        room=setting.room,
+        paint=paint,
+        prose=prose,
+        below=reading.below,
+        stories=reading.events if reading.stories else None,
+        whole=reading.whole,
     )
     first = next(story, None)
-    yield from render.heading(reading.entry, reading.below, home=setting.home, paint=paint)
+    yield from render.heading(
+        reading.entry,
+        reading.below,
+        home=setting.home,
+        paint=paint,
+        room=setting.room,
+        listed=False,
+    )
     if first is not None:
         yield first
     yield from story
-    if reading.stories:
-        for item in reading.below:
-            entry = reading.library.entry((item.session.ref.tool, item.session.ref.id))
-            if entry is None:
-                continue
-            yield ""
-            yield paint("═" * (setting.room or 80), "dim")
-            yield from render.heading(entry, (), home=setting.home, paint=paint)
-            events = reading.events(item.session.ref)
-            yield from render.transcript(events, room=setting.room, paint=paint)

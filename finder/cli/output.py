@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -118,7 +119,11 @@ def write_text(lines: Iterable[str], setting: Setting, *, pager: bool = False) -
         for one in first:
             click.echo(one)
         return
-    click.echo_via_pager(f"{one}\n" for one in _joined(first, rest))
+    if setting.colour:  # less shows styles only where it is told to
+        flags = os.environ.get("LESS", "")
+        if "r" not in flags.lower():
+            os.environ["LESS"] = f"{flags} -R".strip()
+    click.echo_via_pager((f"{one}\n" for one in _joined(first, rest)), color=setting.colour)
 
 
 def _joined(first: list[str], rest: Iterator[str]) -> Iterator[str]:

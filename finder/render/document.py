@@ -114,6 +114,12 @@ def document(session: Session, events: Sequence[Event], subagents: Subagents) ->
     return sections
 
 
+def passages(events: Sequence[Event]) -> tuple[list[Passage], list[tuple[str, int]]]:
+    """One story's passages, and what it holds besides, counted."""
+    writer = _Writer(events, {})
+    return list(writer.passages()), sorted(writer.unshown.items())
+
+
 class _Writer:
     """Makes one section's passages."""
 

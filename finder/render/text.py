@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterator
 from functools import cache
 
 # Control characters but line feed and tab; characters that turn the direction of writing, break
@@ -82,6 +83,27 @@ def cut_start(text: str, columns: int) -> str:
     if width(text) <= columns:
         return text
     return cut(text[::-1], columns)[::-1] if columns > 0 else ""
+
+
+def wrapped(text: str, columns: int) -> Iterator[str]:
+    """A line in pieces of at most so many columns, broken at spaces where there are any.
+
+    Nothing is left out but one space at such a break.
+    """
+    columns = max(columns, 2)  # of a wide character
+    start = used = 0
+    space = None  # where the piece can be broken, for something stands before it
+    for place, character in enumerate(text):
+        used += _columns(character)
+        while used > columns:
+            end = place if character == " " else space
+            yield text[start : place if end is None else end]
+            start, space = place if end is None else end + 1, None
+            used = width(text[start : place + 1])
+        if character == " " and text[start:place].strip():
+            space = place
+    if start < len(text) or not start:
+        yield text[start:]
 
 
 def padded(text: str, columns: int) -> str:

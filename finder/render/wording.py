@@ -78,13 +78,21 @@ def outcome(result: ToolResult | None, call: ToolCall | None) -> Iterator[str]:
         yield "no result"
         return
     yield result.status
-    began = result.started if result.started is not None or call is None else call.at
-    if result.at is not None and began is not None and result.at > began:
-        yield duration(result.at - began)
+    time = took(result, call)
+    if time:
+        yield duration(time)
     if result.at is not None:
         yield moment(result.at)
     if result.title:
         yield result.title
+
+
+def took(result: ToolResult, call: ToolCall | None) -> int | None:
+    """How long a tool ran, in milliseconds, where that is known."""
+    began = result.started if result.started is not None or call is None else call.at
+    if result.at is None or began is None or result.at < began:
+        return None
+    return result.at - began
 
 
 def arguments(value: Json) -> Iterator[tuple[str | None, str, str]]:

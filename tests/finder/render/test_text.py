@@ -71,3 +71,21 @@ def test_home_is_short() -> None:
     assert text.home_short("/home/dev", "/home/dev") == "~"
     assert text.home_short("/home/developer", "/home/dev") == "/home/developer"
     assert text.home_short("/x", "/") == "/x"
+
+
+def test_wrapping_leaves_nothing_out() -> None:
+    assert list(text.wrapped("one two three", 8)) == ["one two", "three"]
+    assert list(text.wrapped("    indented words", 12)) == ["    indented", "words"]
+    assert list(text.wrapped("unbreakable", 4)) == ["unbr", "eaka", "ble"]
+    assert list(text.wrapped("日本語のテキスト", 5)) == ["日本", "語の", "テキ", "スト"]
+    assert list(text.wrapped("", 5)) == [""]
+    assert list(text.wrapped("a" * 10, 10)) == ["a" * 10]
+
+
+@given(st.text(alphabet="ab 日é\u0301", max_size=60), st.integers(1, 12))
+def test_wrapped_lines_fit(value: str, columns: int) -> None:
+    pieces = list(text.wrapped(value, columns))
+    assert all(text.width(piece) <= max(columns, 2) for piece in pieces)
+    joined = "".join(pieces)
+    assert joined.replace(" ", "") == value.replace(" ", "")
+    assert value.count(" ") - joined.count(" ") <= len(pieces)

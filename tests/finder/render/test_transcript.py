@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from finder.get import Numbered
 from finder.library import Below, Entry
@@ -21,12 +25,24 @@ from finder.model import (
     ToolCall,
     ToolResult,
 )
+from finder.render.text import width
 from finder.render.transcript import NOT_KEPT, coloured, heading, transcript
 
 
-def shown(*events: Event, room: int | None = None) -> list[str]:
-    numbered = [Numbered(seq, event) for seq, event in enumerate(events)]
-    return list(transcript(numbered, room=room))
+def numbered(*events: Event) -> list[Numbered]:
+    """A story; events that name no message belong to the one before them."""
+    message, found = None, []
+    for seq, event in enumerate(events):
+        if isinstance(event, Message):
+            message = event.record
+        elif event.message is None:
+            event = replace(event, message=message)  # noqa: PLW2901
+        found.append(Numbered(seq, event))
+    return found
+
+
+def shown(*events: Event, **options: Any) -> list[str]:
+    return list(transcript(numbered(*events), **options))
 
 
 def test_who_says_what() -> None:
@@ -50,7 +66,7 @@ def test_who_says_what() -> None:
 def test_a_message_without_content_takes_no_room_but_an_error_is_told() -> None:
     assert shown(Message(role="user"), Opaque(kind="step-start", raw={})) == [
         "",
-        "not shown here, but with --json: step-start ×1",
+        "not shown here, but with --json: record step-start ×1",
     ]
     assert shown(Message(role="assistant", error="overloaded"))[-1] == "! overloaded"
 
@@ -60,7 +76,7 @@ def test_tool_calls_are_folded_and_say_so() -> None:
         Message(role="assistant"),
         ToolCall(call="1", name="bash", input={"command": "ls\n-la"}),
         ToolResult(call="1", output="first\nsecond\nthird\n"),
-        ToolCall(call="2", name="edit", input={"path": "a.py", "text": "x" * 500}),
+        ToolCall(call="2", name="look", input={"path": "a.py", "text": "x" * 500}),
         ToolResult(call="2", status="error", output="no such file"),
         ToolCall(call="3", name="odd", input="not JSON"),
         ToolResult(call="3"),
@@ -68,46 +84,181 @@ def test_tool_calls_are_folded_and_say_so() -> None:
     )
     assert lines[2:] == [
         "→ bash ls -la",
-        "  ← first (of 3 lines)",
-        "→ edit path=a.py text=xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…",
+        "  ← ok: first (of 3 lines)",
+        "→ look path=a.py text=xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…",
         "  ← error: no such file",
         "→ odd not JSON",
-        "  ← no output",
+        "  ← ok: no output",
     ]
 
 
 def test_synthetic_text_is_marked_with_what_it_is() -> None:
     lines = shown(
-        Message(record="m", role="user"),
+        Message(record="r", role="user"),
         Text(text="reminder", labels=("synthetic", "inferred")),
-        Compaction(auto=True, message="m"),
+        Message(record="m", role="user"),
+        Compaction(auto=True),
         Message(record="s", role="assistant", labels=("summary",)),
         Text(text="what happened", labels=("summary",)),
         Message(record="u", role="user", labels=("compacted", "hidden")),
         Text(text="typed", labels=("compacted", "hidden")),
         Text(text="cut", labels=("compacted", "hidden", "truncated")),
     )
-    assert "[synthetic: injected, inferred]" in lines
-    assert "[synthetic: compaction]" in lines
-    assert "════ compaction (automatic): the live context starts anew" in lines
+    assert "[synthetic: injected] [inferred]" in lines
+    assert "── assistant [synthetic: compaction]" in lines
+    assert "════ compaction: the live context starts anew (by the tool itself)" in lines
     assert "── user [compacted] [hidden]" in lines
     assert lines[-3:] == ["typed", "[truncated]", "cut"]
 
 
 def test_a_subagent_without_a_transcript() -> None:
-    lines = shown(
+    assert shown(
+        ToolCall(call="1", name="task", input={"prompt": "Look"}),
         Subagent(call="1", agent="explore", prompt="Look", result="Found\nit", status="ok"),
         ToolResult(call="1", output="Found\nit"),
         Subagent(child=Ref("mem", "/s", "kid"), agent="plan", prompt="Plan", result="hidden here"),
-    )
-    assert lines == [
-        "⤷ subagent explore: Look",
-        f"  {NOT_KEPT}",
-        "Found",
-        "it",
-        "⤷ subagent plan: Plan",
-        "  mem:kid",
+    ) == [
+        "→ task Look",
+        "  ← ok",
+        f"  ⤷ explore, {NOT_KEPT}",
+        "    Found",
+        "    it",
+        "  ⤷ plan, mem:kid",
+        "    asked: Plan",
     ]
+
+
+def kid(name: str, parent: str, depth: int, **rest: Any) -> Below:
+    ref = Ref("mem", "/s", name)
+    session = Session(ref=ref, title=f"The {name}", parent=Ref("mem", "/s", parent), **rest)
+    return Below(session=session, depth=depth)
+
+
+TREE = [kid("one", "top", 1, agent="plan", messages=2), kid("two", "one", 2), kid("lost", "top", 1)]
+
+
+def test_subagents_stand_where_they_were_started() -> None:
+    events = [
+        ToolCall(call="1", name="task", input="do"),
+        ToolResult(call="1", output="done"),
+        Subagent(call="1", child=Ref("mem", "/s", "one"), agent="plan"),
+        Text(text="after"),
+    ]
+    assert shown(*events, below=TREE) == [
+        "→ task do",
+        "  ← ok: done",
+        "  ⤷ plan The one · 2 messages · one",
+        "    ⤷ The two · two",
+        "",
+        "after",
+        "",
+        "subagents that the story does not name:",
+        "  ⤷ The lost · lost",
+    ]
+
+
+def test_the_stories_of_subagents_are_told_in_place() -> None:
+    stories = {
+        "one": numbered(
+            Message(record="a", role="user"),
+            Text(text="deep\n\nwords"),
+            Subagent(child=Ref("mem", "/s", "two")),
+            Subagent(child=Ref("mem", "/s", "one")),
+        ),
+        "two": numbered(Text(text="deeper")),
+        "lost": [],
+    }
+    lines = shown(
+        Subagent(child=Ref("mem", "/s", "one")),
+        below=TREE,
+        stories=lambda ref: stories[ref.id],
+    )
+    assert lines[:11] == [
+        "  ⤷ plan The one · 2 messages · one",
+        "  │",
+        "  │ ── user",
+        "  │ deep",
+        "  │",
+        "  │ words",
+        "  │   ⤷ The two · two",
+        "  │   │ deeper",
+        "  │   ⤷ mem:one",
+        "",
+        "subagents that the story does not name:",
+    ]
+
+
+def test_parents_in_a_circle_are_told_once() -> None:
+    circle = [kid("one", "two", 1), kid("two", "one", 2)]
+    lines = shown(Text(text="x"), below=circle, stories=lambda _: [])
+    assert lines[2:] == [
+        "subagents that the story does not name:",
+        "  ⤷ The one · one",
+        "    ⤷ The two · two",
+    ]
+
+
+def test_edits_stand_as_differences() -> None:
+    lines = shown(
+        ToolCall(
+            call="1",
+            name="edit",
+            input={"filePath": "a.py", "oldString": "one\ntwo\n", "newString": "one\n2\n"},
+            at=1000,
+        ),
+        ToolResult(call="1", output="Done.", at=3400),
+        ToolCall(
+            call="2", name="write", input={"path": "b", "content": "\n".join(map(str, range(50)))}
+        ),
+    )
+    assert lines[:6] == ["→ edit a.py +1 −1", "   one", "  -two", "  +2", "  ← ok, 2.4 s: Done.",
+                         "→ write b +50 −0"]  # fmt: skip
+    assert lines[-3:] == [
+        "  +9",
+        "  … (this change has 50 lines; --full shows all)",
+        "  ← no result",
+    ]
+
+
+def test_whole_folds_nothing() -> None:
+    output = "\n".join(f"line {n}" for n in range(200))
+    lines = shown(
+        ToolCall(call="1", name="bash", input={"command": "run", "why": "a\nb"}),
+        ToolResult(call="1", output=output, status="error"),
+        Text(text="\n".join("rule" for _ in range(30)), labels=("synthetic",)),
+        whole=True,
+    )
+    assert sum(one.startswith("    line ") for one in lines) == 200
+    assert lines.count("rule") == 30
+    assert "    b" in lines
+    assert not [one for one in lines if "--full" in one]
+
+
+def test_what_the_tool_put_in_is_folded() -> None:
+    lines = shown(Text(text="\n".join("rule" for _ in range(30)), labels=("synthetic",)))
+    assert lines[0] == "[synthetic: injected]"
+    assert lines[-1] == "  … (this text has 30 lines; --full shows all)"
+
+
+@pytest.mark.parametrize("room", [20, 47, 80])
+def test_no_line_is_wider_than_the_terminal(room: int) -> None:
+    wide = "ein langes Wort und 日本語のテキスト " * 20
+    stories = {"one": numbered(Text(text=wide)), "two": [], "lost": []}
+    lines = shown(
+        Message(record="m", role="user"),
+        Text(text=wide),
+        ToolCall(call="1", name="edit", input={"path": wide, "old_text": wide, "new_text": "x"}),
+        ToolResult(call="1", output=wide, title=wide),
+        ToolCall(call="2", name=wide, input={"a": wide, "b": wide}),
+        Attachment(name=wide, mime="image/png"),
+        Notice(kind="error", text=wide),
+        Subagent(child=Ref("mem", "/s", "one"), agent="plan"),
+        below=TREE,
+        stories=lambda ref: stories[ref.id],
+        room=room,
+    )
+    # A line that must not be cut further may keep 20 columns beside its indent.
+    assert max(map(width, lines)) <= max(room, 44)
 
 
 def test_the_rest() -> None:
@@ -120,8 +271,8 @@ def test_the_rest() -> None:
         Opaque(kind="part", record="7", problem="not JSON", raw="{"),
     )
     assert lines == [
-        "[reasoning] (not readable)",
-        "[attachment: a.png, image/png, 300 bytes]",
+        "[reasoning] (the tool keeps it unreadable)",
+        "[image: a.png, image/png, 300 bytes]",
         "[attachment: https://x/y]",
         "[attachment: of unknown kind]",
         "· retry: again and again",
@@ -161,8 +312,7 @@ def test_nothing_live_reaches_the_terminal_from_any_field() -> None:
 
 
 def test_styles_are_ours_alone() -> None:
-    items = [Numbered(0, Message(role="user")), Numbered(1, Text(text="\x1b[31m"))]
-    lines = list(transcript(items, paint=coloured))
+    lines = shown(Message(role="user"), Text(text="\x1b[31m"), paint=coloured)
     assert lines[1].startswith("\x1b[1;36m")
     assert lines[2] == "␛[31m"
 
