@@ -216,8 +216,8 @@ def _content(
 
 
 def _without_end(body: str) -> str:
-    """A section's text without the two line breaks that follow it, or one at the file's end."""
-    return body.removesuffix("\n").removesuffix("\n")
+    """A section's text without the empty line that follows it."""
+    return body.removesuffix("\n")
 
 
 def _texts(text: str, common: Common, labels: Labels) -> Iterator[Text]:

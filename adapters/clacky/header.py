@@ -54,6 +54,19 @@ def _marked(value: Json, secrets: set[str], depth: int = 0) -> Json:
     return marked
 
 
+def without_marks(value: Json) -> Json:
+    """A record that was `redacted`, without the fields that were secret: a mark is no key."""
+    if isinstance(value, list):
+        return [without_marks(item) for item in value if item != _TOO_DEEP]
+    if not isinstance(value, dict):
+        return value
+    return {
+        key: without_marks(inner)
+        for key, inner in value.items()
+        if inner != _TOO_DEEP and not (inner == REDACTED and _is_secret(key))
+    }
+
+
 @functools.lru_cache(maxsize=1024)
 def _is_secret(key: str) -> bool:
     return re.search(_SECRET_KEY, key) is not None

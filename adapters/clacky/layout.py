@@ -159,6 +159,10 @@ def is_ours(name: str) -> bool:
     return bool(_SESSION_NAME.fullmatch(name) or _ARCHIVE_NAME.fullmatch(name))
 
 
+def is_session(name: str) -> bool:
+    return bool(_SESSION_NAME.fullmatch(name))
+
+
 def is_archive(name: str) -> bool:
     return bool(_ARCHIVE_NAME.fullmatch(name))
 

@@ -1,0 +1,107 @@
+"""What becomes of the order and the times of a story that is written as Clacky's messages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from adapters.clacky import header
+from adapters.clacky.compose import Entry
+from finder.model import Compaction, Event
+from finder.writing import Report, answers
+
+_SPOKEN = frozenset({"text", "reasoning", "compaction"})
+_MOVED = "OpenClacky has it elsewhere: texts before files, results and what came with them last"
+
+
+def account_for_order(entries: Sequence[Entry], events: Sequence[Event], report: Report) -> None:
+    """Report what stands elsewhere than in the source; `entries` as they will be read."""
+    places = _places(events)
+    told = [e for entry in entries for e in entry.events if id(e) in places]
+    order = [places[id(event)] for event in told]
+    least: list[float] = []  # of what follows
+    for place in reversed(order):
+        least.append(min(place, least[-1]) if least else place)
+    most = float("-inf")
+    for event, place, least_from_here in zip(told, order, reversed(least), strict=True):
+        if place < most or place > least_from_here:
+            report.changed(event, "order", note=_MOVED)
+        most = max(most, place)
+    known = {id(event) for event in told}
+    before = dict(_words_before(event for event in events if id(event) in known))
+    now = dict(_words_before(told))
+    for event in told:
+        if before.get(id(event)) != now.get(id(event)):
+            report.changed(event, "order", note=_MOVED)
+
+
+def _places(events: Sequence[Event]) -> dict[int, float]:
+    """Where each event stands, by `id()`; what belongs to a call stands with it."""
+    places = {id(event): float(place) for place, event in enumerate(events)}
+    for call, result in answers(events).items():
+        places[id(events[result])] = call + 0.25
+        following = result + 1
+        while following < len(events) and _came_with_result(events[following]):
+            places[id(events[following])] = call + 0.5
+            following += 1
+    return places
+
+
+def _came_with_result(event: Event) -> bool:
+    return event.type == "attachment" and event.role == "tool"
+
+
+def _words_before(events: Iterable[Event]) -> Iterator[tuple[int, int | None]]:
+    """Each result with the last words before it, both by `id()`."""
+    last: int | None = None
+    for event in events:
+        if event.type in _SPOKEN:
+            last = id(event)
+        elif event.type == "tool_result":
+            yield id(event), last
+
+
+# -- times -----------------------------------------------------------------------------------
+
+
+def account_for_times(
+    entries: Sequence[Entry], created: int, archived: int | None, report: Report
+) -> None:
+    """Give each live message the time that it will have, and report where that is another.
+
+    Clacky's web interface pages through what the user said by its times, and takes two of one
+    time for the same.
+
+    Args:
+        created: when the session was, for messages before the first time that is known.
+        archived: when the archive was made, if there is one.
+    """
+    said: int | None = None
+    latest = created
+    for entry in entries:
+        if entry.at is not None and not _is_kept(entry.at):
+            entry.at = None
+        if entry.role == "user" and not entry.flagged:
+            at = latest if entry.at is None else entry.at
+            entry.at = said = at if said is None or at > said else said + 1
+        latest = entry.at if entry.at is not None else latest
+        _account(entry, archived, report)
+        archived = None if entry.summary else archived
+
+
+def _is_kept(at: int) -> bool:
+    return header.from_seconds(at / 1000) == at
+
+
+def _account(entry: Entry, archived: int | None, report: Report) -> None:
+    for event in (entry.message, *entry.events):
+        if event is None:
+            continue
+        now = archived if isinstance(event, Compaction) else entry.at
+        if event.at is None and now is not None:
+            note = "what a person said needs a time, and an archive when it was made"
+            report.invented(event, "at", note=note)
+        elif event.at is not None and now is None:
+            report.dropped(event, "at", note="OpenClacky has no time for it")
+        elif event.at != now:
+            note = "OpenClacky has one time for a message, and each once for a person's"
+            report.changed(event, "at", note=note)

@@ -1,0 +1,128 @@
+"""What left a session's context, written as the archive that Clacky would have made of it.
+
+The form is that of 1.x (see `adapters.clacky.archive`), but nothing is cut. All compactions of a
+session share one archive: what a summary within it stands for is in the same file, above it. So
+no version shows anything twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from adapters.clacky import archive
+from adapters.clacky.compose import Entry
+from adapters.clacky.layout import File
+from adapters.clacky.made import arguments, tool_name
+from finder.jsonio import string
+from finder.model import (
+    Event,
+    Message,
+    ToolCall,
+)
+from finder.writing import Report
+
+_NOTE = "its archives are Markdown, and what looks like a heading there is one"
+_CALL = "its archives keep no ids of calls"
+
+
+def written(entries: Sequence[Entry], session_id: str, name: str, at: str, report: Report) -> str:
+    """An archive of these messages; `at` is when it was made, in ISO 8601."""
+    sections = []
+    for entry in entries:
+        section = _section(entry, name)
+        _account(entry, section, report)
+        sections.append(section)
+    level = 1 + sum(entry.summary for entry in entries)
+    head = (
+        f"---\nsession_id: {session_id}\nchunk: 1\ncompression_level: {level}\n"
+        f"archived_at: {at}\nmessage_count: {len(sections)}\n---\n\n# Session Chunk 1\n\n"
+        "> This file contains the original conversation archived during compression.\n"
+        "> Use `file_reader` to recall specific details from this conversation.\n\n"
+    )
+    return head + "\n".join(sections)
+
+
+def _section(entry: Entry, name: str) -> str:
+    if entry.role == "tool":
+        return f"### Tool Result: tool\n\n```\n{entry.output}\n```\n"
+    if entry.role != "assistant":
+        return f"## User\n\n{_text(entry)}\n"
+    title = f" [Compressed Summary — original conversation at: {name}]" if entry.summary else ""
+    lines = [f"## Assistant{title}\n"]
+    if entry.calls:
+        lines.append(f"_Tool calls: {'; '.join(map(_called, entry.calls))}_\n")
+    return "\n".join([*lines, f"{_text(entry)}\n"])
+
+
+def _text(entry: Entry) -> str:
+    return "\n".join(string(part.get("text")) or "" for part in entry.texts)
+
+
+def _called(call: ToolCall) -> str:
+    """A call as it stands in the line above an answer."""
+    text, _ = arguments(call.input)
+    name = tool_name(call.name)
+    return name if text == "{}" else f"{name} | {text}"
+
+
+# -- account ---------------------------------------------------------------------------------
+
+
+def _account(entry: Entry, section: str, report: Report) -> None:
+    """Report how the events of one section will be read: an archive has no ids and few marks."""
+    ours = entry.events
+    read = list(_read(section))
+    theirs = [event for event in read if not isinstance(event, Message)]
+    if len(read) - len(theirs) > 1 or len(ours) > len(theirs):
+        for event in ours:
+            report.reshaped(event, note=_NOTE)
+    extra = theirs[len(ours) :] if [e.type for e in ours] == _types(theirs, ours) else theirs
+    for event in [*extra, *(read if len(read) - len(theirs) > 1 else ())]:
+        report.rule("invented", event.type, None, _NOTE)
+    for event, other in zip(ours, theirs, strict=False):
+        _compare(event, other, report)
+    _account_for_message(entry, report)
+
+
+def _types(theirs: Sequence[Event], ours: Sequence[Event]) -> list[str]:
+    return [event.type for event in theirs[: len(ours)]]
+
+
+def _read(section: str) -> Iterator[Event]:
+    found = archive.read(File(Path("section.md"), data=section.encode()))
+    return (event for event in archive.events(found) if event.type != "opaque")
+
+
+def _compare(event: Event, other: Event, report: Report) -> None:
+    if event.type != other.type:
+        return
+    for name in _FIELDS.get(event.type, ()):
+        if getattr(event, name) != getattr(other, name):
+            report.changed(event, name, note=_CALL if name == "call" else _NOTE)
+            if getattr(other, name) is None:
+                report.dropped(event, name, note="its archives have no empty arguments")
+    if event.at is not None:
+        report.dropped(event, "at", note="its archives have no times")
+    for label in event.labels:
+        if label not in other.labels:
+            report.lowered(event, f"labels.{label}", note="its archives have no flags")
+    for label in (*other.labels, "inferred"):
+        if label not in event.labels:
+            note = "OpenClacky cuts what it archives: nobody can tell whether it is whole"
+            report.invented(event, f"labels.{label}", note=note)
+
+
+_FIELDS = {
+    "text": ("text",),
+    "tool_call": ("call", "name", "input"),
+    "tool_result": ("call", "output", "status"),
+    "compaction": ("archive",),
+}
+
+
+def _account_for_message(entry: Entry, report: Report) -> None:
+    if entry.message is not None:
+        for name in ("at", "usage", "cost"):
+            if getattr(entry.message, name) is not None:
+                report.dropped(entry.message, name, note="its archives have words only")
