@@ -39,7 +39,7 @@ def complete_session(info: JsonObject, session: Session, plan: Plan, ids: Ids) -
         "projectID": string(info.get("projectID")) or "global",
         "title": _title(plan, created) if title is None else title,
         "version": string(info.get("version")) or VERSION,
-        "time": {**time, "created": created, "updated": updated},
+        "time": _without_null({**time, "created": created, "updated": updated}),
     }
     if session.directory is not None and not string(info.get("directory")):
         made["directory"] = session.directory
