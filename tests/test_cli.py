@@ -194,6 +194,19 @@ def test_get_transcript(capsys: Capture, tmp_path: Path, shelf: Shelf) -> None:
     assert "\x1b" not in out
 
 
+def test_get_within_tokens(capsys: Capture, tmp_path: Path, shelf: Shelf) -> None:
+    call = caller(capsys, tmp_path, shelf)
+    whole = call("get", "ses_0001").out
+    assert call("get", "ses_0001", "--max-tokens", "5000").out == whole
+    shelf.stories["ses_0001"] += [Text(text=f"words {n} " * 20) for n in range(100)]
+    out = call("get", "ses_0001", "--max-tokens", "300").out
+    assert 800 < len(out.encode()) <= 1200
+    assert "Hello" in out
+    assert "words 99" in out
+    assert call("get", "ses_0001", "--max-tokens", "300", "--json").code == 2
+    assert call("get", "ses_0001", "--max-tokens", "5").code == 2
+
+
 def test_get_by_path(capsys: Capture, tmp_path: Path, shelf: Shelf) -> None:
     call = caller(capsys, tmp_path, shelf)
     done = call("get", str(shelf.path))

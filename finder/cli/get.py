@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain, islice
 
 import click
 
@@ -37,6 +38,12 @@ from finder.resume import resumption
 @click.option("--no-subagents", is_flag=True, help="Do not list the subagents.")
 @click.option("--with-subagents", is_flag=True, help="Show the subagents' stories too.")
 @click.option("--full", is_flag=True, help="Fold nothing: tool calls with input and output.")
+@click.option(
+    "--max-tokens",
+    type=click.IntRange(min=200),
+    metavar="N",
+    help="Shorten the transcript to about N tokens, and say what is left out.",
+)
 @click.option("--raw", is_flag=True, help="With JSON: add the store's own records.")
 @click.option("--pager/--no-pager", default=True, help="Page long output on a terminal.")
 @options.output("transcript", "json", "jsonl", "raw")
@@ -50,6 +57,7 @@ def command(  # noqa: PLR0913  (one parameter for each option)
     no_subagents: bool,
     with_subagents: bool,
     full: bool,
+    max_tokens: int | None,
     raw: bool,
     pager: bool,
     format_: str | None,
@@ -67,6 +75,9 @@ def command(  # noqa: PLR0913  (one parameter for each option)
         raise UsageError("--no-subagents and --with-subagents exclude each other")
     if chosen == "raw" and (live or no_synthetic):
         raise UsageError("--format raw prints whole records; --live and --no-synthetic choose")
+    if max_tokens is not None and chosen != "transcript":
+        hint = "with JSON, --query chooses: --query \"events[?type=='text'].text\""
+        raise UsageError("--max-tokens shortens the transcript alone", hint=hint)
     expression = JsonQuery(query)
     library, entry = located(setting, target, roots)
     reading = Reading(
@@ -82,7 +93,7 @@ def command(  # noqa: PLR0913  (one parameter for each option)
     )
     printers = {"json": _print_json, "jsonl": _print_lines, "raw": _print_raw}
     if chosen == "transcript":
-        _print_transcript(reading, pager)
+        write_text(_transcript(reading, max_tokens), setting, pager=pager)
     else:
         printers[chosen](reading, expression)
     tell_problems(reading.problems)
@@ -228,39 +239,37 @@ def _print_raw(reading: Reading, expression: JsonQuery) -> None:
     write_json(expression.of(document))
 
 
-def _print_transcript(reading: Reading, pager: bool) -> None:
-    write_text(_transcript(reading), reading.setting, pager=pager)
-
-
-def _transcript(reading: Reading) -> Iterator[str]:
+def _transcript(reading: Reading, most: int | None) -> Iterator[str]:
     from finder.render import transcript as render
 
     setting = reading.setting
-    prose: render.Prose | None = None
-    if setting.colour:
+    styled = setting.colour and most is None  # styles would cost tokens
+    look = render.Look(room=setting.room, whole=reading.whole)
+    if styled:
         from finder.render import screen
 
-        prose = screen.prose
-    paint = render.coloured if setting.colour else render.plain
+        look = replace(look, paint=render.coloured, prose=screen.prose)
     # The story is begun first: what cannot be read at all fails before anything is printed.
-    story = render.transcript(
+    story = render.blocks(
         reading.events(reading.entry.session.ref),
-        room=setting.room,
-        paint=paint,
-        prose=prose,
+        look,
         below=reading.below,
         stories=reading.events if reading.stories else None,
-        whole=reading.whole,
     )
-    first = next(story, None)
-    yield from render.heading(
+    first = list(islice(story, 1))
+    head = render.heading(
         reading.entry,
         reading.below,
         home=setting.home,
-        paint=paint,
-        room=setting.room,
+        paint=look.paint,
+        room=look.room,
         listed=False,
     )
-    if first is not None:
-        yield first
-    yield from story
+    if most is not None:
+        from finder.render.digest import digest
+
+        yield from digest(list(head), [*first, *story], most)
+        return
+    yield from head
+    for block in chain(first, story):
+        yield from block.lines

@@ -19,7 +19,7 @@ from finder.render.table import marks
 from finder.render.teller import NOT_KEPT, Kind, Stories, Teller, Tree, clock, named
 from finder.render.text import home_short, line, wrapped
 
-__all__ = ["NOT_KEPT", "Prose", "coloured", "plain"]
+__all__ = ["NOT_KEPT", "Look", "coloured", "plain"]
 
 
 def heading(
