@@ -79,8 +79,9 @@ class _Choice:
             share = int(self.most * _SHARES[name])
             for place in places:
                 share -= self._keep(place, min(share, self.room))
-        # What the shares left over: what was cut may grow, then the end comes in.
-        for places in (*wanted.values(), newest):
+        # What the shares left over: what was cut may grow, then the end comes in. Once more,
+        # since each time some room was set aside for gaps that are none now.
+        for places in (*wanted.values(), newest, newest, newest):
             self.room = self.most - _cost(list(self.lines()))
             for place in places:
                 old = self.kept.pop(place, None)
@@ -89,7 +90,7 @@ class _Choice:
                     if old:
                         self.kept[place] = old
                     elif places is newest:
-                        return
+                        break
 
     def _keep(self, place: int, most: int, before: int = 0) -> int:
         """Keep a block, its middle cut if need be, within so many tokens; what it took of them.
