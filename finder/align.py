@@ -10,25 +10,44 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Hashable, Sequence
 
-_MOST_CELLS = 250_000  # of the exact solution's table
+_FEW_CELLS = 20_000  # of the exact solution's table: solved so without asking further
+_MOST_CELLS = 250_000
 
 Pairs = list[tuple[int, int]]
+Keys = Sequence[Hashable]
 
 
-def aligned(ours: Sequence[Hashable], theirs: Sequence[Hashable]) -> Pairs:
-    """Places of equal items, rising on both sides.
+def aligned(ours: Keys, theirs: Keys, *, closer: tuple[Keys, Keys] | None = None) -> Pairs:
+    """Places of equal items, rising on both sides, as many as there can be.
 
-    Of equal items in a row, the last ones are taken: what opens a message stands before its
-    content, so of two openings the later one belongs to what follows.
+    Args:
+        closer: for each item something that is equal for fewer of them: it decides between
+            alignments of the same length.
+
+    Of items that are equal in all, the last ones are taken: what opens a message stands before
+    its content, so of two openings the later one belongs to what follows.
     """
     common = set(ours) & set(theirs)
     kept_a = [index for index, item in enumerate(ours) if item in common]
     kept_b = [index for index, item in enumerate(theirs) if item in common]
-    pairs = _aligned([ours[a] for a in kept_a], [theirs[b] for b in kept_b])
-    return sorted((kept_a[a], kept_b[b]) for a, b in pairs)
+    close_a, close_b = closer or (ours, theirs)
+    # Numbers compare faster than long keys.
+    numbers: dict[Hashable, int] = {}
+    near: dict[Hashable, int] = {}
+    sides = [
+        [
+            (numbers.setdefault(items[i], len(numbers)), near.setdefault(close[i], len(near)))
+            for i in kept
+        ]
+        for kept, items, close in ((kept_a, ours, close_a), (kept_b, theirs, close_b))
+    ]
+    return sorted((kept_a[a], kept_b[b]) for a, b in _aligned(*sides))
 
 
-def _aligned(ours: Sequence[Hashable], theirs: Sequence[Hashable]) -> Pairs:
+_Items = list[tuple[int, int]]  # what must be equal, and what had better be
+
+
+def _aligned(ours: _Items, theirs: _Items) -> Pairs:
     pairs: Pairs = []
     gaps = [(0, len(ours), 0, len(theirs))]
     while gaps:
@@ -42,10 +61,11 @@ def _aligned(ours: Sequence[Hashable], theirs: Sequence[Hashable]) -> Pairs:
         if start_a == end_a or start_b == end_b:
             continue
         part_a, part_b = ours[start_a:end_a], theirs[start_b:end_b]
-        if len(part_a) * len(part_b) <= _MOST_CELLS:
+        anchors, certain = _anchors(part_a, part_b)
+        cells = len(part_a) * len(part_b)
+        if cells <= _FEW_CELLS or (cells <= _MOST_CELLS and not certain):
             pairs += [(start_a + a, start_b + b) for a, b in _exact(part_a, part_b)]
             continue
-        anchors = _anchors(part_a, part_b)
         if not anchors:
             pairs += [(start_a + a, start_b + b) for a, b in _greedy(part_a, part_b)]
             continue
@@ -58,10 +78,11 @@ def _aligned(ours: Sequence[Hashable], theirs: Sequence[Hashable]) -> Pairs:
     return pairs
 
 
-def _anchors(ours: Sequence[Hashable], theirs: Sequence[Hashable]) -> Pairs:
+def _anchors(ours: _Items, theirs: _Items) -> tuple[Pairs, bool]:
     """Pairs of what is once on both sides, or else equally often; as many as rise on both.
 
-    Once leaves no doubt; more often, something may have come and something else have gone.
+    The second value: all that is once rises, so there is no doubt. What is there more often may
+    have come in one place and gone in another.
     """
     places_a, places_b = _places(ours), _places(theirs)
     alike = [
@@ -69,15 +90,17 @@ def _anchors(ours: Sequence[Hashable], theirs: Sequence[Hashable]) -> Pairs:
         for key, places in places_a.items()
         if len(places) == len(places_b.get(key, ()))
     ]
-    once = [(one[0], other[0]) for one, other in alike if len(one) == 1]
+    once = sorted((one[0], other[0]) for one, other in alike if len(one) == 1)
     if once:
-        return _rising(sorted(once))
-    return _rising(sorted(p for one, other in alike for p in zip(one, other, strict=True)))
+        rising = _rising(once)
+        return rising, len(rising) == len(once)
+    more = sorted(p for one, other in alike for p in zip(one, other, strict=True))
+    return _rising(more), False
 
 
-def _places(keys: Sequence[Hashable]) -> dict[Hashable, list[int]]:
-    places: dict[Hashable, list[int]] = {}
-    for index, key in enumerate(keys):
+def _places(items: _Items) -> dict[int, list[int]]:
+    places: dict[int, list[int]] = {}
+    for index, (key, _) in enumerate(items):
         places.setdefault(key, []).append(index)
     return places
 
@@ -103,32 +126,39 @@ def _rising(pairs: Pairs) -> Pairs:
     return chain[::-1]
 
 
-def _exact(ours: Sequence[Hashable], theirs: Sequence[Hashable]) -> Pairs:
-    """The longest common subsequence."""
+def _exact(ours: _Items, theirs: _Items) -> Pairs:
+    """The longest common subsequence, and of those the one with most that are closer."""
+    one = len(ours) + len(theirs)  # what a pair counts; one that is closer counts one more
     table = [[0] * (len(theirs) + 1)]
-    for item in ours:
-        row, above = [0], table[-1]
-        for b, other in enumerate(theirs):
-            row.append(above[b] + 1 if item == other else max(above[b + 1], row[b]))
+    for key, close in ours:
+        row, above, last = [0], table[-1], 0
+        for b, (other, other_close) in enumerate(theirs):
+            if key == other:
+                last = max(above[b] + one + (close == other_close), above[b + 1], last)
+            elif above[b + 1] > last:
+                last = above[b + 1]
+            row.append(last)
         table.append(row)
     pairs: Pairs = []
     a, b = len(ours), len(theirs)
     while a and b:
-        if ours[a - 1] == theirs[b - 1]:
+        (key, close), (other, other_close) = ours[a - 1], theirs[b - 1]
+        here = table[a][b]
+        if key == other and here == table[a - 1][b - 1] + one + (close == other_close):
             a, b = a - 1, b - 1
             pairs.append((a, b))
-        elif table[a - 1][b] >= table[a][b - 1]:
+        elif table[a - 1][b] == here:
             a -= 1
         else:
             b -= 1
     return pairs[::-1]
 
 
-def _greedy(ours: Sequence[Hashable], theirs: Sequence[Hashable]) -> Pairs:
+def _greedy(ours: _Items, theirs: _Items) -> Pairs:
     places = _places(theirs)
     pairs: Pairs = []
     least = 0
-    for a, key in enumerate(ours):
+    for a, (key, _) in enumerate(ours):
         others = places.get(key, [])
         at = bisect_left(others, least)
         if at < len(others):

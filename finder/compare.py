@@ -79,8 +79,8 @@ def differences(
         report: tells which of several equal events are not in the target.
         ids: the ids that sessions have in the target, for what refers to them.
     """
-    gone = report.gone if report else frozenset()
-    pairing = Pairing.of(items(source, gone), items(written), gone)
+    report = report or Report()
+    pairing = Pairing.of(items(source, report.gone), items(written), report)
     return _Comparison(pairing, pairing.pairs, ids or {}).differences()
 
 

@@ -1,8 +1,9 @@
 """Which event of a session became which event of what was written of it.
 
-Equal ones are found first: those equal in everything, then those of equal content, then what is
-left between two of these, by what little is known of it. What is equally often on both sides
-cannot be told apart by looking; an encoder's own word on what it left out is followed there.
+Those of equal content are found first, words and calls before all others, and of several equal
+ones those that are equal in more; then what is left between two of these, by what little is
+known of it. Equal events cannot be told apart by looking, so where one of them is missing, an
+encoder's own word on which it left out is followed.
 """
 
 from __future__ import annotations
@@ -15,8 +16,19 @@ from typing import Any, NamedTuple
 
 from finder import jsonio
 from finder.align import aligned
-from finder.model import EVENT_TYPES, Event, Json, Message, Role
-from finder.writing import answers
+from finder.model import (
+    EVENT_TYPES,
+    Compaction,
+    Event,
+    Json,
+    Message,
+    Notice,
+    Opaque,
+    Reasoning,
+    Role,
+    Text,
+)
+from finder.writing import Report, answers
 
 # What every event has, and what is compared in its own way.
 _APART = frozenset(
@@ -33,6 +45,12 @@ _CONTENT: dict[str, tuple[str, ...]] = {
     "compaction": (),
     "notice": ("kind", "text"),
     "opaque": ("kind", "raw"),
+}
+_WITHOUT_IDS: dict[str, tuple[str, ...]] = {
+    "reasoning": ("text",),
+    "tool_call": ("name", "input"),
+    "tool_result": ("output",),
+    "attachment": ("data", "url", "path"),
 }
 _IDENTITY = {"tool_call": "call", "tool_result": "call", "opaque": "kind", "notice": "kind"}
 # What says the same in another type of event: the text of a thought told as an answer.
@@ -117,14 +135,18 @@ class Pairing:
     moved: dict[int, int] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, ours: Sequence[Item], theirs: Sequence[Item], gone: Collection[int]) -> Pairing:
-        """All pairs; `gone` are events, by `id()`, that are said not to be there."""
-        start = _equal_start(ours, theirs, gone)
+    def of(cls, ours: Sequence[Item], theirs: Sequence[Item], report: Report) -> Pairing:
+        """All pairs; the report says which events are gone, and which have other content."""
+        gone, altered = report.gone, report.altered
+        start = _equal_start(ours, theirs, gone | altered)
         pairing = cls(ours, theirs, rising=[(index, index) for index in range(start)])
         everything = range(len(ours))
         kept = [index for index in everything if id(ours[index].event) not in gone]
-        pairing._refine(kept, _whole)
-        pairing._refine(kept, _content)
+        unchanged = [index for index in kept if id(ours[index].event) not in altered]
+        telling = [index for index in unchanged if _is_telling(ours[index].event)]
+        pairing._refine(telling, _content, closer=_whole)
+        pairing._refine([i for i in kept if _is_telling(ours[i].event)], _without_ids)
+        pairing._refine(unchanged, _content, closer=_whole)
         pairing._refine(everything, _content)
         pairing._find_moved(kept, _content)
         pairing._refine(kept, _identity)
@@ -145,7 +167,7 @@ class Pairing:
         left = [a for a in candidates if a not in used]
         return left, [b for b in range(len(self.theirs)) if b not in used_theirs]
 
-    def _refine(self, candidates: Iterable[int], key: _Key) -> None:
+    def _refine(self, candidates: Iterable[int], key: _Key, closer: _Key | None = None) -> None:
         """Pair what has equal keys in the gaps between the pairs."""
         left, right = self._free(candidates)
         if not left or not right:
@@ -160,11 +182,17 @@ class Pairing:
                 j += 1
             if i > start_i and j > start_j:
                 gap_a, gap_b = left[start_i:i], right[start_j:j]
-                keys_a = [key(self.ours[a]) for a in gap_a]
-                keys_b = [key(self.theirs[b]) for b in gap_b]
-                found += [(gap_a[x], gap_b[y]) for x, y in aligned(keys_a, keys_b)]
+                places = self._aligned(gap_a, gap_b, key, closer)
+                found += [(gap_a[x], gap_b[y]) for x, y in places]
         if found:
             self.rising = sorted([*self.rising, *found])
+
+    def _aligned(
+        self, ours: Sequence[int], theirs: Sequence[int], key: _Key, closer: _Key | None
+    ) -> list[tuple[int, int]]:
+        one, other = [self.ours[a] for a in ours], [self.theirs[b] for b in theirs]
+        near = (list(map(closer, one)), list(map(closer, other))) if closer else None
+        return aligned(list(map(key, one)), list(map(key, other)), closer=near)
 
     def _find_moved(self, candidates: Iterable[int], key: _Key) -> None:
         """Pair what has equal keys anywhere; a message's opening is like too many others."""
@@ -179,11 +207,14 @@ class Pairing:
                 self.moved[a] = others.pop()
 
 
-def _equal_start(ours: Sequence[Item], theirs: Sequence[Item], gone: Collection[int]) -> int:
-    """How many events at the start are equal in everything: all of them, where nothing is lost."""
+def _equal_start(ours: Sequence[Item], theirs: Sequence[Item], known: Collection[int]) -> int:
+    """How many events at the start are equal in everything: all of them, where nothing is lost.
+
+    It ends at the first of those that are known to be another: their equal is somebody else's.
+    """
     for index, (one, other) in enumerate(zip(ours, theirs, strict=False)):
         event, written = one.event, other.event
-        if id(event) in gone or event.type != written.type or one.role != other.role:
+        if id(event) in known or event.type != written.type or one.role != other.role:
             return index
         values = plain_values(event.type)
         if event.labels != written.labels or values(event) != values(written):
@@ -191,6 +222,13 @@ def _equal_start(ours: Sequence[Item], theirs: Sequence[Item], gone: Collection[
         if _apart(event) != _apart(written):
             return index
     return min(len(ours), len(theirs))
+
+
+def _is_telling(event: Event) -> bool:
+    """Whether one can tell by its content which event it is."""
+    if isinstance(event, Message | Compaction | Notice | Opaque):
+        return False
+    return not isinstance(event, Text | Reasoning) or bool(event.text)
 
 
 @cache
@@ -221,6 +259,14 @@ def _content(item: Item) -> Hashable:
     if event.type == "message":
         return event.type, item.role
     return event.type, *[_hashable(getattr(event, name)) for name in _CONTENT[event.type]]
+
+
+def _without_ids(item: Item) -> Hashable:
+    """What stays of the content where ids and signatures do not."""
+    event = item.event
+    if event.type not in _WITHOUT_IDS:
+        return event.type, id(item)
+    return event.type, *[_hashable(getattr(event, name)) for name in _WITHOUT_IDS[event.type]]
 
 
 def _identity(item: Item) -> Hashable:

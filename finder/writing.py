@@ -70,6 +70,7 @@ class Report:
 
     rules: dict[tuple[LossKind, str, str | None], str] = field(default_factory=dict)
     single: dict[tuple[LossKind, int, str | None], str] = field(default_factory=dict)
+    unlike: dict[int, str] = field(default_factory=dict)
 
     def rule(self, kind: LossKind, type_: str, name: str | None, note: str) -> None:
         """Any event of this type may differ so. `type_` ``*`` stands for every type."""
@@ -91,11 +92,27 @@ class Report:
         """This field, which the event does not have, has a value in the draft."""
         self.single["invented", id(event), name] = note
 
+    def reshaped(self, event: Event, *, note: str) -> None:
+        """This event is in the draft in pieces, or under another id: it may not be recognised.
+
+        So any difference is possible. A reason for one of them goes before this one.
+        """
+        self.unlike[id(event)] = note
+
     @property
     def gone(self) -> frozenset[int]:
         """What `id()` gives for the events that are said to be missing as a whole."""
         return frozenset(
             event for kind, event, name in self.single if kind == "dropped" and name is None
+        )
+
+    @property
+    def altered(self) -> frozenset[int]:
+        """What `id()` gives for the events of which some content is said to be another."""
+        return frozenset(
+            event
+            for kind, event, name in self.single
+            if kind != "dropped" and name in CONTENT_FIELDS
         )
 
     def reason(
@@ -108,6 +125,8 @@ class Report:
                 note = self.single.get((kind, id(event), part))
                 if note is not None:
                     return note
+            if id(event) in self.unlike:
+                return self.unlike[id(event)]
             if (type_ in CONTENT_TYPES) if name is None else (name in CONTENT_FIELDS):
                 return None
         for part in names:

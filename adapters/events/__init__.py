@@ -3,16 +3,16 @@
 One session, or one with all its subagents (each after its parent), in one file:
 
     {"schema": "session-finder-events/1", "target"?: {…}}
-    {"session": {"id", "tool", "store", "title", …, "events": 57, "raw"}}
+    {"session": {"id", "tool", "title", …, "events": 57, "raw"}}
     {"type": "message", "record", "at", …, "raw"}
     {"type": "text", "text", …}
 
 A line has the fields of the class in `finder.model`, without those that have their default. Times
 are integer milliseconds UTC, as in the model: the ISO form has no place for every number that
-stands in a store. `tool` and `store` of a session say where its records (`raw`) are from, `events`
-how many lines follow. What refers to a session is {"tool", "store", "id"}. A record that is nested
-deeper than JSON readers go stands as a text in `raw_json`. `target` makes the file a sidecar of
-another one (see `finder.sidecar`).
+stands in a store. `tool` of a session says whose records (`raw`) these are, `events` how many lines
+follow. What refers to a session in the same file is {"id"}, else {"tool", "store", "id"}. A record
+that is nested deeper than JSON readers go stands as a text in `raw_json`. `target` makes the file
+a sidecar of another one (see `finder.sidecar`).
 
 Written by `finder convert --to events`; version 1 is the only one.
 """

@@ -49,7 +49,7 @@ def encoded(session: Session, events: Sequence[Event], plan: Plan) -> Draft:
         data += jsonio.dumps({"schema": SCHEMA}) + b"\n"
     data += _line(_header(session, len(events), plan), "session")
     for event in events:
-        data += _line(_fields(event, plan))
+        data += _line(_fields(event, session, plan))
     path = f"{safe_name(plan.top or plan.id)}.jsonl"
     return Draft(
         id=plan.id,
@@ -59,14 +59,14 @@ def encoded(session: Session, events: Sequence[Event], plan: Plan) -> Draft:
 
 
 def _header(session: Session, events: int, plan: Plan) -> JsonObject:
-    record: JsonObject = {"id": plan.id, "tool": session.ref.tool, "store": session.ref.store}
+    record: JsonObject = {"id": plan.id, "tool": session.ref.tool}
     for name in _HEADER:
         if (value := getattr(session, name)) is not None:
             record[name] = value
     if plan.directory is not None:
         record["directory"] = plan.directory
     if session.parent is not None:
-        record["parent"] = _ref(session.parent, plan)
+        record["parent"] = _ref(session.parent, session, plan)
     if session.labels:
         record["labels"] = session.labels
     record["events"] = events
@@ -75,18 +75,22 @@ def _header(session: Session, events: int, plan: Plan) -> JsonObject:
     return record
 
 
-def _ref(ref: Ref, plan: Plan) -> JsonObject:
-    return {"tool": ref.tool, "store": ref.store, "id": plan.ids.get(ref, ref.id)}
+def _ref(ref: Ref, session: Session, plan: Plan) -> JsonObject:
+    """A reference; to a session in the same file by its id there alone."""
+    if ref in plan.ids:
+        return {"id": plan.ids[ref]}
+    tool = session.ref.tool if ref.tool == _TOOL else ref.tool
+    return {"tool": tool, "store": ref.store, "id": ref.id}
 
 
-def _fields(event: Event, plan: Plan) -> JsonObject:
+def _fields(event: Event, session: Session, plan: Plan) -> JsonObject:
     record: JsonObject = {"type": event.type}
     for name, default in _defaults(event.type):
         value = getattr(event, name)
         if value is None or value == default:
             continue
         if isinstance(value, Ref):
-            value = _ref(value, plan)
+            value = _ref(value, session, plan)
         elif isinstance(value, Usage):
             named = {f.name: getattr(value, f.name) for f in fields(value)}
             value = {key: count for key, count in named.items() if count is not None}
@@ -296,11 +300,11 @@ def _raw(record: JsonObject) -> Json:
 def _reference(value: Json, place: _Place) -> Ref | None:
     if value is None:
         return None
-    parts = [mapping(value).get(name) for name in ("tool", "store", "id")]
-    if not all(isinstance(part, str) for part in parts):
+    identifier = string(mapping(value).get("id"))
+    tool, store = (string(mapping(value).get(name)) for name in ("tool", "store"))
+    if identifier is None or (tool is None) is not (store is None):
         raise ValueError("it refers to a session in an unknown way")
-    tool, store, identifier = map(str, parts)
-    if identifier in place.ids:
+    if tool is None or store is None or identifier in place.ids:
         return Ref(_TOOL, str(place.path), identifier)
     return Ref(tool, store, identifier)
 
