@@ -64,6 +64,7 @@ class Index:
         self._texts = ["\n".join(fields) for fields in self._fields]
         self._tops = [self._top(place) for place in range(len(entries))]
         self._fitting = [n for n, entry in enumerate(entries) if self._query.fits(entry.session)]
+        self._children = self._families()
         self._left: dict[tuple[str, ...], list[int]] = {}
 
     def __len__(self) -> int:
@@ -208,8 +209,7 @@ class Index:
         parent = parent_of(self._entries[place].session)
         return None if parent is None else self._places.get(parent)
 
-    @cached_property
-    def _children(self) -> dict[int, list[int]]:
+    def _families(self) -> dict[int, list[int]]:
         found: dict[int, list[int]] = {}
         for place in range(len(self._entries)):
             parent = self._parent(place)

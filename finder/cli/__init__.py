@@ -19,16 +19,22 @@ import click
 from finder import __version__
 
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
     from finder.cli.setting import Setting
     from finder.errors import FinderError
 
 COMMANDS = {
     "find": "List sessions, or those that match some words.",
     "get": "Show one session: its story and its subagents.",
+    "pick": "Choose a session while you type, with a preview.",
     "convert": "Write sessions in another tool's format, and account for every loss.",
     "resume": "Continue a session in its own tool.",
     "stores": "Show where sessions are kept on this computer.",
     "formats": "Show which formats are read, and what each can hold.",
+    "skill": "Print a file that teaches an agent to use finder.",
+    "completion": "Print what makes a shell complete commands and session ids.",
+    "help": "Explain a topic or a command.",
 }
 
 _INTERRUPTED = 130
@@ -49,6 +55,17 @@ class Commands(click.Group):
         module = importlib.import_module(f"finder.cli.{cmd_name}")
         command: click.Command = module.command
         return command
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Their names and the options, for a shell; without importing them either."""
+        from click.shell_completion import CompletionItem
+
+        names = [
+            CompletionItem(name, help=summary)
+            for name, summary in COMMANDS.items()
+            if name.startswith(incomplete)
+        ]
+        return [*names, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List them without importing them."""
@@ -83,7 +100,7 @@ class Command(click.Command):
     cls=Commands,
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="finder COMMAND --help tells more about each, with examples.",
+    epilog="finder COMMAND --help tells more about each, with examples; finder help lists topics.",
 )
 @click.version_option(__version__, prog_name="finder")
 @click.pass_context

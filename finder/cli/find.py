@@ -45,7 +45,7 @@ _MOST_STORES = 8
               metavar="N", help="Show at most N sessions; 0: all.")  # fmt: skip
 @click.option("--sort", type=click.Choice(["relevance", "updated", "created", "title"]),
               help="Default: relevance with words, else updated.")  # fmt: skip
-@options.output("table", "json", "jsonl", "ids")
+@options.output("table", "json", "jsonl", "ids", "fzf")
 @click.pass_context
 def command(  # noqa: PLR0913  (one parameter for each option)
     ctx: click.Context,
@@ -92,7 +92,7 @@ def command(  # noqa: PLR0913  (one parameter for each option)
     _print(answer, chosen, expression, setting, library)
     if chosen == "table":
         remember(setting, [row.entry for row in answer.rows], roots)
-    if chosen in {"table", "ids"} and not answer.rows:
+    if chosen in {"table", "ids", "fzf"} and not answer.rows:
         for said in nothing_found(answer, library, setting):
             click.echo(said, err=True)
     elif chosen == "table" and setting.terminal and answer.more:
@@ -133,6 +133,11 @@ def _print(
     elif chosen == "ids":
         for row in answer.rows:
             click.echo(line(row.session.ref.id))
+    elif chosen == "fzf":
+        from finder.render.feed import feed
+
+        for one in feed(answer.rows, now=setting.now, home=setting.home):
+            click.echo(one)
     elif answer.rows:
         table = session_table(
             answer.rows,

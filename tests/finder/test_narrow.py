@@ -52,7 +52,8 @@ def made(path: Path, count: int, seed: int) -> Shelf:
 
 QUERIES = [
     "", "l", "lo", "login", "login b", "login bug", "LOGIN  bug", "lgoin", "fehlr", "grösse",
-    "検", "build", "uild", "the of", "cache", "cache_key", "key", "explroe", "zzzz", "parsr lgin", "/home",
+    "検", "build", "uild", "the of", "cache", "cache_key", "key", "explroe", "zzzz", "/home",
+    "parsr lgin",
 ]  # fmt: skip
 
 

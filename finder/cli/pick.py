@@ -1,0 +1,107 @@
+"""``finder pick``."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+
+import click
+
+from finder.cli import Command, options
+from finder.cli.find import folder_spellings, known_tools, nothing_found
+from finder.cli.setting import Setting, setting_of
+from finder.errors import FinderError, UsageError
+from finder.find import Query, find
+from finder.render.text import line
+
+_LEAST_ROWS = 50  # of the first screen
+
+
+@click.command(
+    cls=Command,
+    epilog="""
+    finder pick login --cwd .
+    finder pick --print --tool opencode
+    finder get "$(finder pick --print)"
+    """,
+)
+@click.argument("words", nargs=-1, metavar="[QUERY]...")
+@options.tool
+@options.root
+@click.option("--cwd", metavar="DIR", help="Only sessions of this folder and those below it.")
+@click.option("--print", "only_print", is_flag=True, help="Enter prints the id instead.")
+@click.pass_context
+def command(
+    ctx: click.Context,
+    words: tuple[str, ...],
+    tools: tuple[str, ...],
+    roots: tuple[str, ...],
+    cwd: str | None,
+    only_print: bool,
+) -> None:
+    """Choose a session while you type, and see its story beside.
+
+    Enter resumes it, ^O shows it in the pager, ^Y copies its id, ^X converts it, Tab hides the
+    preview, Shift with the arrows scrolls it, Esc leaves. The matching is that of finder find.
+    """
+    setting = setting_of(ctx)
+    check(setting, only_print=only_print)
+    query = Query(directories=folder_spellings(setting, cwd), limit=max(setting.lines, _LEAST_ROWS))
+    known = known_tools(setting, tools)
+    library = setting.library(roots, known)
+    if not library.sources:
+        for said in nothing_found(find(library, query), library, setting):
+            click.echo(said, err=True)
+        return
+    from finder.cli.picker.screen import Leave
+    from finder.cli.picker.session import Picker, story_lines
+    from finder.cli.picker.state import State
+    from finder.cli.picker.work import Searching
+
+    picker = Picker(
+        setting=setting,
+        searching=Searching(library, lambda: setting.library(roots, known), query),
+        state=State(text=" ".join(words)),
+        empty=["There is no session here."],
+        main_deed="print" if only_print else "resume",
+    )
+    try:
+        while (choice := picker.run()) is not None and choice.deed == "read":
+            lines = story_lines(setting, library, choice.row, setting.columns)
+            click.echo_via_pager(f"{one}\n" for one in lines)
+    except Leave:
+        return
+    finally:
+        picker.end()
+    if choice is None:
+        return
+    ref = str(choice.row.session.ref)
+    if choice.deed == "print":
+        click.echo(line(ref))
+    elif choice.deed == "resume":
+        from finder.cli import resume
+
+        ctx.invoke(resume.command, target=ref, roots=roots)
+    elif choice.target is not None:
+        from finder.cli import convert
+
+        to, install = choice.target.to, choice.target.install
+        ctx.invoke(convert.command, targets=(ref,), to=to, install=install, roots=roots)
+
+
+def check(setting: Setting, *, only_print: bool) -> None:
+    """
+    Raises:
+        UsageError: there is no terminal.
+        FinderError: what draws the screen is not installed.
+    """
+    screen = setting.terminal or (only_print and sys.stderr.isatty())
+    if not screen or not sys.stdin.isatty():
+        hint = "finder find lists the same sessions; with --format fzf it feeds fzf"
+        raise UsageError("finder pick needs a terminal", hint=hint)
+    if importlib.util.find_spec("prompt_toolkit") is None:
+        raise FinderError(
+            "finder pick needs the package prompt_toolkit, which is not installed",
+            hint="pipx inject session-finder prompt_toolkit"
+            " (or install session-finder[pick]); finder find --format fzf feeds fzf without it",
+        )

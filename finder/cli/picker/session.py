@@ -1,0 +1,214 @@
+"""One session of picking: the screen, the workers, and what is between them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import islice
+
+from prompt_toolkit.input import Input
+from prompt_toolkit.input.defaults import create_input
+from prompt_toolkit.output import Output
+from prompt_toolkit.output.defaults import create_output
+
+from finder.cli.picker.screen import CUT, Preview, Screen, View
+from finder.cli.picker.state import Choice, Deed, State, Target
+from finder.cli.picker.work import Searching, Wanted, Worker, portions
+from finder.cli.setting import Setting
+from finder.errors import FinderError, WriteError
+from finder.find import Row
+from finder.get import Choice as Events
+from finder.get import Numbered, story
+from finder.library import Library
+from finder.render import transcript
+from finder.render.look import Look
+from finder.render.look import coloured as paint
+
+_MOST_EVENTS, _MOST_LINES = 500, 2_000  # of a story in the preview; the pager shows all
+_DOCUMENTS = ("html", "markdown")
+
+
+@dataclass(slots=True, kw_only=True)
+class Picker:
+    """The picker over one library.
+
+    Attributes:
+        fresh: opens the same stores again, for the thread that takes all sessions into memory.
+        empty: what is said where there are no sessions.
+    """
+
+    setting: Setting
+    searching: Searching
+    state: State
+    empty: Sequence[str] = ()
+    main_deed: Deed = "resume"
+    source: Input | None = None
+    output: Output | None = None
+    failed: Exception | None = None
+    screen: Screen | None = None
+    _begun: bool = False
+    _searcher: Worker[str] = field(init=False)
+    _reader: Worker[bool] = field(init=False)
+    _previewer: Worker[tuple[Row, int, int]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.state.answer = self.searching.first(self.state.text)
+        self.state.problems = tuple(self.searching.library.problems)
+        self._searcher = Worker(self._search, self._fail)
+        self._previewer = Worker(self._preview, self._fail)
+        self._reader = Worker(self._read, self._fail)
+
+    def run(self) -> Choice | None:
+        """Show the screen until something is chosen.
+
+        Raises:
+            Leave: nothing was chosen.
+            KeyboardInterrupt: ^C.
+        """
+        screen = Screen(
+            state=self.state,
+            view=View(
+                now=self.setting.now,
+                home=self.setting.home,
+                tools=sorted({s.store.tool for s in self.searching.library.sources}),
+                colour=coloured(self.setting),
+                empty=self.empty,
+            ),
+            output=self.output or create_output(always_prefer_tty=True),
+            ask=self._searcher.ask,
+            drawn=self._drawn,
+            reading=lambda: self.searching.index is None,
+            targets=lambda: targets(self.setting),
+            main_deed=self.main_deed,
+        )
+        screen.build(self.source or create_input(always_prefer_tty=True))
+        self.screen = screen
+        kept = sys.getswitchinterval()
+        sys.setswitchinterval(0.001)  # a key waits so long for a thread that computes
+        try:
+            choice = screen.app.run()
+        finally:
+            sys.setswitchinterval(kept)
+        if self.failed is not None:
+            raise self.failed
+        return choice
+
+    def end(self) -> None:
+        """No thread is needed any more."""
+        for worker in (self._searcher, self._reader, self._previewer):
+            worker.end()
+
+    # -- the threads -----------------------------------------------------------------------------
+
+    def _read(self, _: bool, wanted: Wanted) -> None:
+        library = self.searching.read()
+
+        def known() -> None:
+            self.state.problems = tuple(library.problems)
+            self._searcher.ask(self.state.text)
+
+        self._post(known)
+
+    def _search(self, text: str, wanted: Wanted) -> None:
+        answer = self.searching.answer(text, wanted)
+        if answer is not None and wanted() and self.screen is not None:
+            screen = self.screen
+            self._post(lambda: screen.take(answer))
+
+    def _drawn(self, screen: Screen) -> None:
+        """The screen stands: only now may other work take the time."""
+        if not self._begun:
+            self._begun = True
+            self._reader.ask(True)
+        self._peek(screen)
+
+    def _peek(self, screen: Screen) -> None:
+        """Have the selected session read, if that has not been asked for yet."""
+        row = self.state.row
+        if row is None or not screen.shows_preview:
+            return
+        width, height = screen.preview_size
+        key = (row.session.ref, row.session.stamp, width, len(row.subagents))
+        if screen.preview.key != key:
+            screen.preview = Preview(key=key, lines=(), whole=True)
+            self._previewer.ask((row, width, height))
+
+    def _preview(self, asked: tuple[Row, int, int], wanted: Wanted) -> None:
+        row, width, height = asked
+        row = replace(row, subagents=())  # a long list of them would stand before the story
+        lines = story_lines(self.setting, self.searching.library, row, width, _MOST_EVENTS)
+        for part, whole in portions(lines, height, _MOST_LINES):
+            if not wanted():
+                return
+            self._post(lambda part=part, whole=whole: self._shown(part, whole, wanted))  # type: ignore[misc]
+
+    def _shown(self, lines: list[str], whole: bool, wanted: Wanted) -> None:
+        if wanted() and self.screen is not None:
+            self.screen.preview.lines = lines
+            self.screen.preview.whole = whole
+
+    def _post(self, deed: Callable[[], None]) -> None:
+        if self.screen is not None:
+            self.screen.post(deed)
+
+    def _fail(self, error: Exception) -> None:
+        """A worker broke: the picker ends, and the error is told as any other."""
+        self.failed = error
+        if self.screen is not None:
+            app = self.screen.app
+            self.screen.post(lambda: app.exit(result=None))
+
+
+def coloured(setting: Setting) -> bool:
+    """Whether the screen has colours; it may be one although stdout is none."""
+    env = setting.places.env
+    return not env.get("NO_COLOR") and env.get("TERM") != "dumb"
+
+
+def story_lines(
+    setting: Setting, library: Library, row: Row, width: int, most: int | None = None
+) -> Iterator[str]:
+    """A session's transcript; what cannot be read of it is said in its place.
+
+    With `most` only so many events are read, and `CUT` is the last line if there are more.
+    """
+    look = Look(room=width)
+    if coloured(setting):
+        from finder.render import screen
+
+        look = Look(room=width, paint=paint, prose=screen.prose)
+    yield from transcript.heading(
+        row.entry, row.subagents, home=setting.home, paint=look.paint, room=width, listed=False
+    )
+    ended: list[str] = []
+
+    def told() -> Iterator[Numbered]:
+        """What a store's failure leaves of it."""
+        try:
+            events = story(setting.registry, library, row.session.ref, Events())
+            yield from events if most is None else islice(events, most)
+            if most is not None and next(events, None) is not None:
+                ended.append(CUT)
+        except FinderError as error:
+            ended.extend(("", *look.text(f"! {error.message}", "warn")))
+
+    for block in transcript.blocks(told(), look, below=row.subagents):
+        yield from block.lines
+    yield from ended
+
+
+def targets(setting: Setting) -> list[Target]:
+    """What a session can be converted to, the documents first."""
+    adapters = [a for a in setting.registry.adapters() if a.target is not None]
+    found = [Target(to=name) for name in _DOCUMENTS]
+    for adapter in adapters:
+        assert adapter.target is not None
+        try:
+            live = adapter.root(setting.places) or adapter.installation(setting.places)
+        except WriteError:  # no store of its own is there yet
+            live = None
+        if live and adapter.can.resume:
+            found.append(Target(to=adapter.target, install=True))
+        found.append(Target(to=adapter.target))
+    return found

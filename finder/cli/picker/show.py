@@ -1,0 +1,126 @@
+"""The picker's lines as pieces of styled text. All foreign text is made harmless here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from finder.cli.picker.state import State, Target
+from finder.find import Row
+from finder.match import folded
+from finder.model import Problem
+from finder.render.table import age, marks
+from finder.render.text import cut, cut_start, home_short, line, padded, width
+
+Piece = tuple[str, str]
+"""A style's name and a text."""
+
+KEYS = "Enter {} · ^O read · ^Y copy id · ^X convert · Tab preview · Esc leave"
+CHOOSING = "Enter convert · ↑↓ choose · Esc back"
+
+_AGE, _SUB = 4, 6
+_NARROW = 60  # columns of a list that has no room for folders
+_WIDEST_FOLDER = 40
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """How wide the columns of the list are, in a list of `room` columns."""
+
+    tool: int
+    title: int
+    folder: int
+
+    @classmethod
+    def of(cls, room: int, tools: Sequence[str]) -> Layout:
+        """The room shared out; what is cut is the title and the folder."""
+        tool = min(max(map(width, tools), default=4), 12)
+        folder = 0 if room < _NARROW else min(room // 4, _WIDEST_FOLDER)
+        fixed = 2 + tool + 2 + 1 + _SUB + 1 + _AGE + (2 + folder if folder else 0)
+        return cls(tool=tool, title=max(room - fixed, 8), folder=folder)
+
+
+def row_line(
+    row: Row, layout: Layout, words: Sequence[str], *, selected: bool, now: int, home: str
+) -> list[Piece]:
+    """One session in the list."""
+    session = row.session
+    labels = marks(session)
+    title = ("↳ " if session.parent is not None else "") + line(session.title or "(no title)")
+    shown = cut(title, max(layout.title - width(labels), 4))
+    rest = layout.title - width(shown)
+    pieces = [
+        ("class:pointer" if selected else "", "▌ " if selected else "  "),
+        ("class:tool", padded(cut(line(session.ref.tool), layout.tool), layout.tool) + "  "),
+        *_marked(shown, words),
+        ("class:label", padded(cut(labels, rest), rest)),
+        ("class:dim", " " + _right(_subagents(row), _SUB)),
+        ("class:dim", " " + _right(age(session.updated, now), _AGE)),
+    ]
+    if layout.folder:
+        folder = line(home_short(session.directory or "", home))
+        pieces.append(("class:dim", "  " + padded(cut_start(folder, layout.folder), layout.folder)))
+    return [(f"{style} class:selected", text) for style, text in pieces] if selected else pieces
+
+
+def _right(text: str, columns: int) -> str:
+    return " " * (columns - width(text)) + text
+
+
+def _subagents(row: Row) -> str:
+    if not row.subagents:
+        return ""
+    matched = f"{len(row.matched_subagents)}/" if row.matched_subagents else "+"
+    return cut(f"{matched}{len(row.subagents)}", _SUB)
+
+
+def _marked(text: str, words: Sequence[str]) -> Iterator[Piece]:
+    """The text, with the words in it in another style."""
+    searched = folded(text)
+    # Where folding changes the number of characters, places in it are not places in the text.
+    there = [False] * len(text)
+    for word in words if len(searched) == len(text) else ():
+        start = searched.find(word)
+        while word and start >= 0:
+            there[start : start + len(word)] = [True] * len(word)
+            start = searched.find(word, start + len(word))
+    begin = 0
+    for end in range(1, len(text) + 1):
+        if end == len(text) or there[end] != there[begin]:
+            yield "class:match" if there[begin] else "", text[begin:end]
+            begin = end
+
+
+def status_line(state: State, *, reading: bool, home: str) -> list[Piece]:
+    """How many there are, what was said last, and what could not be read."""
+    answer = state.answer
+    count = f"{len(answer.rows):,}{'+' if answer.more else ''}"
+    held = f" · {answer.held:,} sessions" if answer.held is not None else ""
+    pieces = [("class:dim", f" {count} shown{held}")]
+    if reading:
+        pieces.append(("class:dim", " · reading all of them …"))
+    if state.behind:
+        pieces.append(("class:dim", " · searching …"))
+    if state.said:
+        pieces.append(("class:said", f" · {line(state.said)}"))
+    if state.problems:
+        pieces.append(("class:warn", f" · {problem_line(state.problems, home)}"))
+    return pieces
+
+
+def problem_line(problems: Sequence[Problem], home: str) -> str:
+    """The first of the problems, and how many more there are."""
+    first = problems[0]
+    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+    return line(f"{home_short(first.path, home)}: {first.message}{more}")
+
+
+def target_line(target: Target, *, selected: bool) -> list[Piece]:
+    """One answer to where a session is converted to."""
+    where = "installed there, to go on with it" if target.install else "as files in this folder"
+    style = " class:selected" if selected else ""
+    return [
+        (f"class:pointer{style}" if selected else "", "▌ " if selected else "  "),
+        (style, padded(target.to, 12)),
+        (f"class:dim{style}", where),
+    ]

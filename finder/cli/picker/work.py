@@ -1,0 +1,133 @@
+"""Those who work beside the screen, so that it never waits: for answers, and for the preview."""
+
+from __future__ import annotations
+
+import gc
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Generic, TypeVar
+
+from finder.cli.picker.state import Answer
+from finder.find import Query, find
+from finder.library import Library
+from finder.narrow import Index, SupersededError
+
+T = TypeVar("T")
+Wanted = Callable[[], bool]
+
+
+class Worker(Generic[T]):
+    """A thread that always works on the last thing it was asked for.
+
+    `work` is given what was asked and a function that says whether that is still wanted; what it
+    raises is given to `failed`.
+    """
+
+    def __init__(
+        self, work: Callable[[T, Wanted], None], failed: Callable[[Exception], None]
+    ) -> None:
+        self._work = work
+        self._failed = failed
+        self._asked = threading.Condition()
+        self._item: T | None = None
+        self._number = 0
+        self._ended = False
+        # A daemon: the program ends when the user wants, in the middle of whatever is read.
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def ask(self, item: T) -> None:
+        """Work on this, and give up what was asked for before."""
+        with self._asked:
+            self._item = item
+            self._number += 1
+            self._asked.notify()
+
+    def end(self) -> None:
+        """Ask for nothing any more."""
+        with self._asked:
+            self._ended = True
+            self._number += 1
+            self._asked.notify()
+
+    def _run(self) -> None:
+        done = 0
+        while True:
+            with self._asked:
+                while self._number == done and not self._ended:
+                    self._asked.wait()
+                if self._ended:
+                    return
+                done = number = self._number
+                item = self._item
+            assert item is not None
+            try:
+                self._work(item, lambda number=number: self._number == number)  # type: ignore[misc]
+            except Exception as error:
+                self._failed(error)
+
+
+@dataclass(slots=True)
+class Searching:
+    """Answers queries: from the stores until all sessions are in memory, then from there.
+
+    Attributes:
+        library, fresh: two views of the same stores. One answers while the other is read.
+        query: what narrows every answer, besides the words; `limit` is that of a first answer.
+    """
+
+    library: Library
+    fresh: Callable[[], Library]
+    query: Query
+    index: Index | None = None
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def first(self, text: str) -> Answer:
+        """An answer from the stores: the first rows alone."""
+        with self._lock:
+            words = tuple(text.split())
+            answer = find(self.library, replace(self.query, words=words))
+        return Answer(text=text, rows=answer.rows, more=answer.more)
+
+    def read(self) -> Library:
+        """Take all sessions into memory; returns the library that they come from."""
+        gc.disable()  # looking for garbage among ever more sessions takes half of the time
+        try:
+            library = self.fresh()
+            self.index = Index(library, self.query)
+            gc.freeze()
+        finally:
+            gc.enable()
+        return library
+
+    def answer(self, text: str, wanted: Wanted) -> Answer | None:
+        """The rows for a query; None where nobody wants them any more."""
+        index = self.index
+        if index is None:
+            return self.first(text)
+        try:
+            rows = index.search(tuple(text.split()), wanted)
+        except SupersededError:
+            return None
+        return Answer(text=text, rows=rows, held=len(index), final=True)
+
+
+def portions(lines: Iterator[str], first: int, most: int) -> Iterator[tuple[list[str], bool]]:
+    """The lines from the beginning, more and more of them, and whether that is all.
+
+    First so many as a screen shows, then four times as many each time, up to `most`.
+    """
+    held: list[str] = []
+    size = first
+    for one in lines:
+        held.append(one)
+        if len(held) >= most:
+            break
+        if len(held) >= size:
+            yield list(held), False
+            size *= 4
+    else:
+        yield held, True
+        return
+    yield held, next(lines, None) is None
