@@ -18,7 +18,8 @@ from finder.jsonio import integer, mapping, string
 from finder.model import Event, Json, JsonObject, Message, Opaque, Text, ToolCall, ToolResult
 from finder.writing import CONTENT_TYPES, Report
 
-_IDS = ("callId", "toolCallId", "id")
+_CALL_IDS = ("callId", "toolCallId")
+_IDS = (*_CALL_IDS, "id")  # which may also be the event's own
 _OUTPUTS = ("content", "result", "output")
 
 
@@ -76,7 +77,9 @@ class _Teller:
     def _result(self, record: str, item: JsonObject) -> ToolResult:
         named, tool = _first(item, _IDS), string(item.get("toolName"))
         known = [pair for pair in self.waiting if named == pair[0]]
-        fits = known or [pair for pair in self.waiting if tool in (None, pair[1])]
+        fits = known
+        if not known and _first(item, _CALL_IDS) is None:
+            fits = [pair for pair in self.waiting if tool in (None, pair[1])]
         if fits:
             self.waiting.remove(fits[0])
         failed = item.get("isError") is True or item.get("error") not in (None, False)
@@ -101,6 +104,8 @@ def written(told: Sequence[Event], report: Report) -> list[Json]:
     items: list[JsonObject] = []
     names: dict[str, str] = {}
     for event in told:
+        if isinstance(event, ToolCall | ToolResult) and not event.call:
+            report.reshaped(event, note="a call without an id is known by its place")
         match event:
             case Text() if event.role != "system":
                 role = "assistant" if event.role == "assistant" else "user"

@@ -206,8 +206,8 @@ class _Teller:
         elif role == "user":
             pieces = [piece.text for piece in injected.pieces(event.text, "user")]
             if pieces != [event.text]:
-                note = "Opta parts what it adds to a text from the text by these very words"
-                self.report.changed(event, "text", note=note)
+                note = "by these very words Opta's own additions to a text begin"
+                self.report.reshaped(event, note=note)
             self._users().parts.append(records.text_part(event.text))
         elif role == "system":
             self._open("system").parts.append(records.text_part(event.text))
@@ -232,6 +232,8 @@ class _Teller:
         made = self._answer()
         if any(other["id"] == call for other in made.calls):
             made = self._open("assistant")
+        if not event.call:
+            self._renamed(event, result)
         if event.input is None:
             self.report.invented(event, "input", note="Opta demands arguments")
         name = event.name or "unknown"
@@ -242,6 +244,11 @@ class _Teller:
         self.called[call] = name, output
         made.results.append({"role": "tool", "content": output, "tool_call_id": call})
         self.calling = made
+
+    def _renamed(self, call: ToolCall, result: ToolResult | None) -> None:
+        for event in (call, result):
+            if event is not None:
+                self.report.reshaped(event, note="a call needs an id")
 
     def _output(self, result: ToolResult) -> str:
         if result.output is not None:
@@ -255,6 +262,8 @@ class _Teller:
 
     def _attachment(self, event: Attachment) -> None:
         part = records.image_part(event)
+        if event.data is None:
+            self.report.invented(event, "data", note="the bytes stand in its URL")
         if part is None:
             note = "Opta has images alone, as bytes or by their URL"
             self.report.dropped(event, note=note)
@@ -281,9 +290,7 @@ class _Teller:
         given = {} if event.prompt is None else {argument: event.prompt}
         unfinished = event.result is None and event.status in (None, "running", "pending")
         result = ToolResult(call=id_, output=event.result or "", status=event.status or "ok")
-        if injected.is_denied(event.result or ""):
-            self.report.dropped(event, note=_NOT_STARTED)
-            self.report.lowered(event, note=_NOT_STARTED)
+        self.report.reshaped(event, note="told as a call, as Opta would have started it")
         self._call(ToolCall(call=id_, name=tool, input=given), None if unfinished else result)
 
 

@@ -90,11 +90,17 @@ def records_of(session: Session, events: Sequence[Event], plan: Plan, report: Re
 
 def _renamed(raw: Json, session: Session, plan: Plan) -> Json:
     """The envelope of a copy, which has another id."""
+    if plan.id == session.ref.id:
+        return raw
     if isinstance(raw, list):
         return [_renamed(envelope, session, plan) for envelope in raw]
-    if isinstance(raw, dict) and raw.get("sessionId") == session.ref.id:
-        return {**raw, "sessionId": plan.id}
-    return raw
+    if not isinstance(raw, dict):
+        return raw
+    inner = {
+        key: _renamed(raw[key], session, plan) for key in ("payload", "snapshot") if key in raw
+    }
+    named = {"sessionId": plan.id} if raw.get("sessionId") == session.ref.id else {}
+    return {**raw, **inner, **named}
 
 
 def _numbers(raw: Json) -> list[int]:
