@@ -45,7 +45,8 @@ _HEADER = ("title", "directory", "created", "updated", "agent", "model", "messag
 def encoded(session: Session, events: Sequence[Event], plan: Plan) -> Draft:
     """One session's lines; the first line of all goes before the tree's first session."""
     data = bytearray()  # grows in place: a list of lines would be as large again
-    if plan.parent is None:
+    is_top = plan.id == (plan.top or plan.id)
+    if is_top:
         data += jsonio.dumps({"schema": SCHEMA}) + b"\n"
     data += _line(_header(session, len(events), plan), "session")
     for event in events:
@@ -53,7 +54,7 @@ def encoded(session: Session, events: Sequence[Event], plan: Plan) -> Draft:
     path = f"{safe_name(plan.top or plan.id)}.jsonl"
     return Draft(
         id=plan.id,
-        files=(File(path=path, data=data, mode=0o600, appended=plan.parent is not None),),
+        files=(File(path=path, data=data, mode=0o600, appended=not is_top),),
         store=path,
     )
 
