@@ -83,5 +83,6 @@ class _SameHost(urllib.request.HTTPRedirectHandler):
     ) -> urllib.request.Request | None:
         there = urlsplit(newurl)
         if there.scheme not in {"http", "https"} or there.netloc != urlsplit(req.full_url).netloc:
+            fp.close()
             raise ValueError(f"it redirects to another place, {newurl}")
         return super().redirect_request(req, fp, code, msg, headers, newurl)  # type: ignore[arg-type]
