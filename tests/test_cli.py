@@ -510,8 +510,11 @@ def test_a_closed_pipe_ends_quietly() -> None:
 
 @pytest.mark.skipif(os.name == "nt", reason="signals differ there")
 def test_an_interrupt_ends_with_130(tmp_path: Path) -> None:
+    # A shell that starts us in the background has the signal ignored by all its children.
     code = """if True:
+        import signal
         import time
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         import finder.find
         finder.find.find = lambda *_: (print("ready", flush=True), time.sleep(60))
         from finder.cli import run
