@@ -152,6 +152,7 @@ class Pairing:
         pairing._refine(kept, _identity)
         pairing._refine(kept, _type)
         pairing._find_moved(kept, _identity)
+        pairing._find_moved(kept, _main_content)
         pairing._find_moved(kept, _as_file)
         pairing._refine(everything, _words)
         return pairing
@@ -275,6 +276,15 @@ def _identity(item: Item) -> Hashable:
     if event.type not in _IDENTITY:
         return event.type, id(item)
     return event.type, getattr(event, _IDENTITY[event.type])
+
+
+def _main_content(item: Item) -> Hashable:
+    """What a file is first of all: its bytes, or else where it is."""
+    event = item.event
+    if event.type != "attachment":
+        return id(item)
+    known = (event.data, event.url, event.path, event.name)
+    return event.type, next((value for value in known if value is not None), None)
 
 
 def _as_file(item: Item) -> Hashable:

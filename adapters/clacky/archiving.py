@@ -16,8 +16,8 @@ from adapters.clacky.layout import File
 from adapters.clacky.made import arguments, tool_name
 from finder.jsonio import string
 from finder.model import (
+    Compaction,
     Event,
-    Message,
     ToolCall,
 )
 from finder.writing import Report
@@ -71,22 +71,23 @@ def _called(call: ToolCall) -> str:
 
 def _account(entry: Entry, section: str, report: Report) -> None:
     """Report how the events of one section will be read: an archive has no ids and few marks."""
-    ours = entry.events
     read = list(_read(section))
-    theirs = [event for event in read if not isinstance(event, Message)]
-    if len(read) - len(theirs) > 1 or len(ours) > len(theirs):
+    ours = entry.events
+    started = 2 if entry.summary and not isinstance(ours[0], Compaction) else 1
+    theirs = read[started:]
+    if _types(ours) == _types(theirs):
+        for event, other in zip(ours, theirs, strict=True):
+            _compare(event, other, report)
+    else:
         for event in ours:
             report.reshaped(event, note=_NOTE)
-    extra = theirs[len(ours) :] if [e.type for e in ours] == _types(theirs, ours) else theirs
-    for event in [*extra, *(read if len(read) - len(theirs) > 1 else ())]:
-        report.rule("invented", event.type, None, _NOTE)
-    for event, other in zip(ours, theirs, strict=False):
-        _compare(event, other, report)
+        for event in read:
+            report.rule("invented", event.type, None, _NOTE)
     _account_for_message(entry, report)
 
 
-def _types(theirs: Sequence[Event], ours: Sequence[Event]) -> list[str]:
-    return [event.type for event in theirs[: len(ours)]]
+def _types(events: Sequence[Event]) -> list[str]:
+    return [event.type for event in events]
 
 
 def _read(section: str) -> Iterator[Event]:

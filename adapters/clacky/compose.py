@@ -239,7 +239,7 @@ class Composer:
         entry.texts.append({"type": "text", "text": text})
         entry.told.append(event)
         self._reasons.role(event, entry.role)
-        if entry.summary and not entry.state == "archived":
+        if entry.summary and entry.state != "archived":
             self._reasons.labels(event, ("synthetic", "summary"), hidden=entry.hidden)
         elif entry.state != "archived":
             self._reasons.text(event, text, entry.role, flagged=entry.flagged, hidden=entry.hidden)
@@ -378,9 +378,7 @@ class Composer:
                 called = (self._result_of.get(id(call)) for call in self._open.calls)
                 self._open.answered |= any(result is event for result in called)
             return
-        # Its call was archived or thrown away.
-        note = "every result needs a call, and this one's is not known"
-        self.report.rule("invented", "tool_call", None, note)
+        self._reasons.nobody_called(event)
         call = ToolCall(call=event.call, name="", input={}, at=event.at)
         self._result_of[id(call)] = event
         self._place[id(call)] = self._place[id(event)]

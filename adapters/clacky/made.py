@@ -79,11 +79,15 @@ def image(event: Attachment) -> JsonObject | None:
         return None
     if event.data is not None:
         url = f"data:{event.mime};base64,{clean(event.data)}"
-    elif event.url is not None and event.url.startswith(("http://", "https://", "data:image/")):
+    elif event.url is not None and event.url.startswith(("http://", "https://", _inline(event))):
         url = clean(event.url)
     else:
         return None
     return {"type": "image_url", "image_url": {"url": url}}
+
+
+def _inline(event: Attachment) -> str:
+    return f"data:{event.mime};base64,"
 
 
 def display_file(event: Attachment) -> JsonObject | None:

@@ -101,21 +101,27 @@ class Reasons:
             note = "OpenClacky does not mark thoughts that a provider hid"
             self.report.changed(event, "redacted", note=note)
 
+    def _partly(self, event: Attachment, names: Sequence[str], note: str) -> None:
+        """A file of which some is not kept, so that others may look like it."""
+        for name in names:
+            if getattr(event, name) is not None:
+                self.report.dropped(event, name, note=note)
+                self.report.changed(event, "order", note="it is known by what is left of it")
+
     def image(self, event: Attachment, *, flagged: bool, hidden: bool) -> None:
+        inline = event.data is not None or (event.url or "").startswith("data:")
         self.role(event, "user")
         self.labels(event, ("synthetic",) if flagged else (), hidden=hidden)
         note = "OpenClacky keeps only an image itself, or where it is"
-        for name in ("name", "path", "mime" if event.data is None else "url"):
-            if getattr(event, name) is not None:
-                self.report.dropped(event, name, note=note)
+        self._partly(event, ("name", "path", "url" if inline else "mime"), note)
+        if inline and event.data is None:
+            self.report.invented(event, "data", note="it stood in the address")
 
     def file(self, event: Attachment, file: JsonObject, *, hidden: bool) -> None:
         self.role(event, "user")
         self.labels(event, (), hidden=hidden)
         note = "of a file that is no image OpenClacky keeps its name and place"
-        for name in ("data", "url", "mime"):
-            if getattr(event, name) is not None:
-                self.report.dropped(event, name, note=note)
+        self._partly(event, ("data", "url", "mime"), note)
         if event.name is None:
             self.report.invented(event, "name", note="the last part of its path")
         elif file["name"] != event.name:
@@ -133,14 +139,28 @@ class Reasons:
         elif not made.arguments(event.input)[1]:
             note = "providers demand an object of JSON: what was given stands within one"
             self.report.changed(event, "input", note=note)
+            self._unlike(event)
         if made.tool_name(event.name) != event.name:
             self.report.changed(event, "name", note="a tool has a name, in Unicode")
+            self._unlike(event)
 
     def call_id(self, event: ToolCall | ToolResult, name: str) -> None:
         if event.call != name:
             note = "providers take no such ids, and each once in an answer"
-            self.report.reshaped(event, note=note)
-            self.report.rule("invented", event.type, None, note)
+            self.report.changed(event, "call", note=note)
+            self._unlike(event)
+
+    def _unlike(self, event: Event) -> None:
+        """It has too little in common with what it was to be told from others."""
+        note = "calls and results need what this one does not have, and get it"
+        self.report.reshaped(event, note=note)
+        self.report.rule("invented", event.type, None, note)
+
+    def nobody_called(self, event: ToolResult) -> None:
+        """A result that no call is known of; its call was archived or thrown away."""
+        note = "every result needs a call, and this one's is not known"
+        self.report.rule("invented", "tool_call", None, note)
+        self._unlike(event)
 
     def result(self, call: ToolCall, event: ToolResult, output: str, *, hidden: bool) -> None:
         """The result of a live call: its words tell how the call ended."""
@@ -168,6 +188,7 @@ class Reasons:
         if event.output is None:
             note = "every call needs a result: this one's has no text yet"
             self.report.invented(event, "output", note=note)
+            self._unlike(event)
 
     # -- subagents -----------------------------------------------------------------------
 
