@@ -37,9 +37,27 @@ _SIDECAR = "events"
     finder convert ses_5f1c --root backup --to clacky --dry-run
     """,
 )
-@click.argument("targets", metavar="ID|PATH|LINK...", nargs=-1, required=True)
-@click.option("--to", "to", metavar="TARGET", required=True, help="The format; see finder formats.")
-@click.option("--out", metavar="PATH", help="A folder, a file, or - for stdout.")
+@click.argument(
+    "targets",
+    metavar="ID|PATH|LINK...",
+    nargs=-1,
+    required=True,
+    shell_complete=options.completed("session"),
+)
+@click.option(
+    "--to",
+    "to",
+    metavar="TARGET",
+    required=True,
+    help="The format; see finder formats.",
+    shell_complete=options.completed("target"),
+)
+@click.option(
+    "--out",
+    metavar="PATH",
+    help="A folder, a file, or - for stdout.",
+    shell_complete=options.completed("file"),
+)
 @click.option("--install", is_flag=True, help="Into the tool's own home, so that it goes on there.")
 @click.option(
     "--with-subagents/--no-subagents", default=True, help="The sessions below it too (default)."

@@ -31,7 +31,7 @@ from finder.resume import resumption
     finder get opencode:ses_5f1c --json --query "events[?type=='text'].text"
     """,
 )
-@click.argument("target", metavar="ID|PATH")
+@click.argument("target", metavar="ID|PATH", shell_complete=options.completed("session"))
 @options.root
 @click.option("--live", is_flag=True, help="Only what the last compaction left in the context.")
 @click.option("--no-synthetic", is_flag=True, help="Leave out what the tool itself put in.")

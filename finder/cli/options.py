@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from finder.errors import UsageError
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -17,16 +20,41 @@ _SECONDS = {"m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400, "y": 365 * 86_400}
 _MS = 1000
 
 
+def completed(kind: str) -> Callable[[click.Context, click.Parameter, str], list[CompletionItem]]:
+    """How a shell completes a word, see `finder.cli.completing`; imported when TAB is pressed."""
+
+    def offered(ctx: click.Context, _param: click.Parameter, begun: str) -> list[CompletionItem]:
+        from finder.cli import completing
+
+        return completing.offered(kind, ctx, begun)
+
+    return offered
+
+
 def root(command: F) -> F:
     """``--root PATH``."""
     text = "Look here, not at the tools' usual homes: a store, one session's file, or a folder."
-    return click.option("--root", "roots", multiple=True, metavar="PATH", help=text)(command)
+    return click.option(
+        "--root",
+        "roots",
+        multiple=True,
+        metavar="PATH",
+        help=text,
+        shell_complete=completed("file"),
+    )(command)
 
 
 def tool(command: F) -> F:
     """``--tool NAME``."""
     text = "Only this tool's sessions; finder formats names the tools."
-    return click.option("--tool", "tools", multiple=True, metavar="NAME", help=text)(command)
+    return click.option(
+        "--tool",
+        "tools",
+        multiple=True,
+        metavar="NAME",
+        help=text,
+        shell_complete=completed("tool"),
+    )(command)
 
 
 def output(*formats: str) -> Callable[[F], F]:

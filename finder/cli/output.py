@@ -111,13 +111,13 @@ def write_text(lines: Iterable[str], setting: Setting, *, pager: bool = False) -
     """Lines of text; with `pager`, through it where they are more than the screen holds."""
     if not (pager and setting.terminal):
         for one in lines:
-            click.echo(one)
+            click.echo(one, color=setting.colour)
         return
     rest = iter(lines)
     first = [one for one, _ in zip(rest, range(setting.lines - 1), strict=False)]
     if len(first) < setting.lines - 1:
         for one in first:
-            click.echo(one)
+            click.echo(one, color=setting.colour)
         return
     if setting.colour:  # less shows styles only where it is told to
         flags = os.environ.get("LESS", "")

@@ -34,10 +34,23 @@ from finder.resume import required
     finder resume ses_5f1c --in clacky
     """,
 )
-@click.argument("target", metavar="[ID|PATH|N]", required=False)
+@click.argument(
+    "target", metavar="[ID|PATH|N]", required=False, shell_complete=options.completed("session")
+)
 @options.root
-@click.option("--in", "tool", metavar="TOOL", help="Go on in this tool, with a converted copy.")
-@click.option("--to-cwd", metavar="DIR", help="With --in: the working directory to go on in.")
+@click.option(
+    "--in",
+    "tool",
+    metavar="TOOL",
+    help="Go on in this tool, with a converted copy.",
+    shell_complete=options.completed("tool"),
+)
+@click.option(
+    "--to-cwd",
+    metavar="DIR",
+    help="With --in: the working directory to go on in.",
+    shell_complete=options.completed("folder"),
+)
 @click.option("--yes", "-y", is_flag=True, help="With --in: install it without asking.")
 @click.option("--print", "only_print", is_flag=True, help="Print the command, do not run it.")
 @click.option("--json", "as_json", is_flag=True, help="Print its argv and cwd as JSON.")

@@ -80,12 +80,16 @@ _CODE = ANSISyntaxTheme(
 )
 
 
-def prose(text: str, columns: int) -> Iterator[str]:
-    """A text as a model wrote it, in lines of at most so many columns, with styles."""
+def prose(text: str, columns: int, *, filled: bool = False) -> Iterator[str]:
+    """A text as a model wrote it, in lines of at most so many columns, with styles.
+
+    With `filled` the lines of a paragraph are filled anew, as is meant in a text that was broken
+    at some other width.
+    """
     shown = block(text).strip("\n")
     rendered = None
     if len(shown) <= _MOST_RENDERED and _MARKED.search(shown):
-        rendered = _rendered(shown, max(columns, 20))
+        rendered = _rendered(shown, max(columns, 20), filled)
     if rendered is not None:
         yield from rendered
         return
@@ -93,14 +97,14 @@ def prose(text: str, columns: int) -> Iterator[str]:
         yield from wrapped(one.expandtabs(), columns)
 
 
-def _rendered(text: str, columns: int) -> list[str] | None:
+def _rendered(text: str, columns: int, filled: bool) -> list[str] | None:
     """The lines; None where something of the text would be missing in them."""
     console = Console(
         file=io.StringIO(), width=columns, theme=_THEME, force_terminal=True, highlight=False,
         markup=False, emoji=False, color_system="standard", legacy_windows=False, no_color=False,
     )  # fmt: skip
     try:
-        found = console.render_lines(_Markdown(text), pad=False)
+        found = console.render_lines(_Markdown(text, filled), pad=False)
     except Exception:  # rich does not foresee every nesting of blocks
         return None
     lines = [[_harmless(segment) for segment in found_line] for found_line in found]
@@ -132,7 +136,7 @@ def _styled(segments: list[Segment]) -> str:
     )
 
 
-def _tokens(text: str) -> list[Token]:
+def _tokens(text: str, filled: bool) -> list[Token]:
     parser = MarkdownIt("commonmark", {"html": False})
     parser.enable(["table", "strikethrough"])
     parser.disable(["entity", "reference", "image"])
@@ -142,16 +146,16 @@ def _tokens(text: str) -> list[Token]:
     tokens = parser.parse(text)
     for token in tokens:
         if token.children:
-            token.children = list(_inline(token.children))
+            token.children = list(_inline(token.children, filled))
     return tokens
 
 
-def _inline(tokens: list[Token]) -> Iterator[Token]:
-    """Line breaks stay where they are, and addresses stand after what links to them."""
+def _inline(tokens: list[Token], filled: bool) -> Iterator[Token]:
+    """Addresses stand after what links to them, and line breaks stay where they are."""
     opened: list[tuple[Token, int]] = []
     said = ""
     for token in tokens:
-        if token.type == "softbreak":
+        if token.type == "softbreak" and not filled:
             token.type = "hardbreak"
         said += token.content
         if token.type == "link_open":
@@ -240,6 +244,6 @@ class _Markdown(Markdown):
     }
     inlines = Markdown.inlines | {"a"}
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, filled: bool) -> None:
         super().__init__("", hyperlinks=False)
-        self.markup, self.parsed = text, _tokens(text)
+        self.markup, self.parsed = text, _tokens(text, filled)
