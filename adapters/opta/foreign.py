@@ -298,8 +298,11 @@ def links(events: Sequence[Event], plan: Plan) -> list[str]:
     """Tags that name the sessions with which this one is written, above and below it."""
     above = plan.ids.get(plan.parent) if plan.parent else None
     children = (event.child for event in events if isinstance(event, Subagent) and event.child)
-    below = (f"subagent:{plan.ids[child]}" for child in children if child in plan.ids)
-    return list(dict.fromkeys([f"subagent-of:{above}", *below] if above else below))
+    below = [plan.ids[child] for child in children if child in plan.ids]
+    if above is None:  # all others are below the top, also those that it does not speak of
+        below += plan.ids.values()
+    tags = [f"subagent-of:{above}"] if above else []
+    return [*tags, *(f"subagent:{id_}" for id_ in dict.fromkeys(below) if id_ != plan.id)]
 
 
 def calls(made: Sequence[Json]) -> int:

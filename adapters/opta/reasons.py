@@ -42,7 +42,7 @@ _ALL: _Rules = (
     ("dropped", "session", "directory", "an empty path is none"),
     ("dropped", "session", "agent", "Opta has no agents to choose from"),
     ("dropped", "session", "archived", "Opta has no archive"),
-    ("dropped", "session", "parent", "Opta has no subagents with sessions of their own"),
+    ("dropped", "session", "parent", "Opta has no subagents; a tag names it, if it is written too"),
     ("lowered", "session", "labels", "Opta has no such mark for a session"),
     ("invented", "session", "created", _DEMANDED),
     ("invented", "session", "updated", _DEMANDED),

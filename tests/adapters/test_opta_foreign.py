@@ -257,6 +257,8 @@ def test_a_tree_is_linked_by_tags_both_ways() -> None:
     events = story([calling("a", "task"), Subagent(call="a", child=below), answer("a")])
     plan = Plan(id=ids[above], ids=ids, top=ids[above], now=NOW)
     assert chat(tried(OPTA, parent, events, plan=plan).draft)["tags"] == ["subagent:BelowBelow12"]
+    silent = tried(OPTA, parent, story(said("go")), plan=plan)  # that it never speaks of
+    assert chat(silent.draft)["tags"] == ["subagent:BelowBelow12"]
     child = Session(ref=below, parent=above)
     plan = replace(plan, id=ids[below], parent=above)
     done = tried(OPTA, child, story(said("go")), plan=plan)
