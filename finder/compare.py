@@ -280,7 +280,7 @@ def slimmed(source: Iterable[Event]) -> Callable[[Event], Event]:
 
 
 def explained(found: Sequence[Difference], report: Report) -> tuple[list[Loss], list[Difference]]:
-    """The account of what was seen, and the differences that nobody gave a reason for."""
+    """The account of what was seen and stated, and the differences without a reason."""
     counts: dict[tuple[LossKind, str, str | None, str], list[Difference]] = {}
     unexplained = []
     for item in found:
@@ -300,4 +300,4 @@ def explained(found: Sequence[Difference], report: Report) -> tuple[list[Loss], 
         )
         for (kind, type_, name, note), same_ones in counts.items()
     ]
-    return losses, unexplained
+    return [*losses, *report.stated], unexplained

@@ -71,6 +71,7 @@ class Report:
     rules: dict[tuple[LossKind, str, str | None], str] = field(default_factory=dict)
     single: dict[tuple[LossKind, int, str | None], str] = field(default_factory=dict)
     unlike: dict[int, str] = field(default_factory=dict)
+    stated: list[Loss] = field(default_factory=list)
 
     def rule(self, kind: LossKind, type_: str, name: str | None, note: str) -> None:
         """Any event of this type may differ so. `type_` ``*`` stands for every type."""
@@ -91,6 +92,11 @@ class Report:
     def invented(self, event: Event, name: str, *, note: str) -> None:
         """This field, which the event does not have, has a value in the draft."""
         self.single["invented", id(event), name] = note
+
+    def state(self, kind: LossKind, name: str, count: int, note: str) -> None:
+        """This field of the session differs so often, where comparing does not look."""
+        loss = Loss(kind=kind, type="session", field=name, count=count, first=None, note=note)
+        self.stated.append(loss)
 
     def reshaped(self, event: Event, *, note: str) -> None:
         """This event is in the draft in pieces, or under another id: it may not be recognised.

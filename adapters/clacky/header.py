@@ -54,17 +54,33 @@ def _marked(value: Json, secrets: set[str], depth: int = 0) -> Json:
     return marked
 
 
-def without_marks(value: Json) -> Json:
-    """A record that was `redacted`, without the fields that were secret: a mark is no key."""
-    if isinstance(value, list):
-        return [without_marks(item) for item in value if item != _TOO_DEEP]
-    if not isinstance(value, dict):
-        return value
-    return {
-        key: without_marks(inner)
-        for key, inner in value.items()
-        if inner != _TOO_DEEP and not (inner == REDACTED and _is_secret(key))
-    }
+def without_marks(record: Json) -> tuple[Json, int]:
+    """A record that was `redacted`, without its secret fields, and how many these are.
+
+    A mark is no key, and no part of an address; in words it stays.
+    """
+    gone = 0
+    if isinstance(record, list):
+        kept = [without_marks(item) for item in record if item != _TOO_DEEP]
+        return [item for item, _ in kept], sum(n for _, n in kept) + len(record) - len(kept)
+    if not isinstance(record, dict):
+        return record, 0
+    found: JsonObject = {}
+    for key, value in record.items():
+        if _is_marked(key, value):
+            gone += 1
+        else:
+            found[key], inner = without_marks(value)
+            gone += inner
+    return found, gone
+
+
+def _is_marked(key: str, value: Json) -> bool:
+    if not isinstance(value, str):
+        return False
+    if value == REDACTED:
+        return _is_secret(key)
+    return value == _TOO_DEEP or f"://{REDACTED}@" in value
 
 
 @functools.lru_cache(maxsize=1024)

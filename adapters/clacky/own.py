@@ -46,7 +46,10 @@ def _is_stored(event: Event) -> bool:
 
 def records(session: Session, events: Sequence[Event], plan: Plan, report: Report) -> Records:
     """What is written, before its files are named."""
-    record = header.without_marks(session.raw)
+    record, secrets = header.without_marks(session.raw)
+    if secrets:
+        note = "keys and passwords are not taken out of a session's file"
+        report.state("dropped", "raw", secrets, note)
     record["session_id"] = plan.id
     if plan.directory is not None:
         record["working_dir"] = plan.directory
