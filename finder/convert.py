@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
+from finder.adapter import Want
 from finder.errors import BugError, RefusedError
 from finder.get import subagents
 from finder.library import Entry, Library
@@ -56,10 +57,22 @@ def tree_of(registry: Registry, library: Library, entry: Entry, *, below: bool) 
     children = subagents(library, entry) if below else []
     stores = dict.fromkeys(str(source.store.path) for source in library.sources)
     return Tree(
-        sessions=(entry.session, *(item.session for item in children)),
+        sessions=(entry.session, *_with_records(library, [item.session for item in children])),
         read=read,
         stores=tuple(stores),
     )
+
+
+def _with_records(library: Library, sessions: list[Session]) -> Iterator[Session]:
+    """The sessions with their own records, which a listing of subagents may leave out."""
+    found = {session.ref: session for session in sessions}
+    for source in library.sources:
+        place = str(source.store.path), source.store.tool
+        bare = [r.id for r, s in found.items() if s.raw is None and (r.store, r.tool) == place]
+        for whole in source.adapter.sessions(source.store, Want(ids=tuple(bare))) if bare else ():
+            if isinstance(whole, Session) and whole.ref in found:
+                found[whole.ref] = whole
+    yield from found.values()
 
 
 def plans(tree: Tree, target: Staging, *, salt: str, directory: str | None, now: int) -> list[Plan]:

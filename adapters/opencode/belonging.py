@@ -19,12 +19,13 @@ def with_their_calls(
     answered = answers(events)
     for place, event in enumerate(events):
         if isinstance(event, ToolCall):
-            called = Called(event, 0)
+            called = Called(event, answered=place)
             latest[event.call] = calls[id(event)] = called
             if place in answered:
                 result = events[answered[place]]
                 assert isinstance(result, ToolResult)
                 called.result = result
+                called.answered = answered[place]
                 called.attachments = list(_came_with(events, answered[place]))
                 taken |= {id(result), *map(id, called.attachments)}
         elif isinstance(event, Subagent) and event.call in latest:

@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from adapters.opencode import demands, foreign, own, reasons, renew
-from adapters.opencode.ids import Ids, is_id
+from adapters.opencode.ids import TOOL, Ids, is_id
+from adapters.opencode.made import named
 from adapters.opencode.own import Beside, BesideKind, Kept
 from finder import jsonio
 from finder.jsonio import integer, mapping, string
@@ -59,21 +60,22 @@ def encoded(
     reasons.of_foreign(report)
     told = foreign.told(session, events, plan, report)
     ids = Ids(plan.id, "info")
-    info = _foreign_info(session, plan)
+    info = _header_info(session, plan)
     if told.reverted is not None:
         info["revert"] = {"messageID": told.reverted}
     messages = [Kept(made.id, made.info, made.parts) for made in told.messages]
     return Encoded(demands.complete_session(info, session, plan, ids), messages)
 
 
-def _foreign_info(session: Session, plan: Plan) -> JsonObject:
-    provider, name = foreign.named(session.model or "")
+def _header_info(session: Session, plan: Plan) -> JsonObject:
+    """The session object of a session whose own record is not at hand."""
+    provider, name = named(session.model or "")
     archived = session.archived
     if archived is None and "archived" in session.labels:
         archived = session.updated or session.created or plan.now
     return {
         "directory": plan.directory or session.directory,
-        "parentID": plan.ids.get(plan.parent) if plan.parent else None,
+        "parentID": _parent(session, plan),
         "title": session.title or None,
         "agent": session.agent,
         "model": {"id": name, "providerID": provider} if session.model else None,
@@ -83,6 +85,14 @@ def _foreign_info(session: Session, plan: Plan) -> JsonObject:
             "archived": _past(archived, plan.now),
         },
     }
+
+
+def _parent(session: Session, plan: Plan) -> str | None:
+    """The id of the session that started this one. One of OpenCode's own keeps it anyway."""
+    if plan.parent is not None:
+        return plan.ids.get(plan.parent)
+    own = session.parent is not None and session.ref.tool == TOOL
+    return session.parent.id if own and session.parent else None
 
 
 def _past(at: int | None, now: int) -> int | None:
@@ -96,7 +106,7 @@ def _written_back(
     messages = reasons.of_own(report, records, form.name, form.beside, form.current)
     ids = Ids(plan.id)
     before = string(records.info.get("id")) or session.ref.id
-    info, fits = records.info, True
+    info, fits = records.info or _header_info(session, plan), True
     if form.current or "id" not in info:
         info = demands.complete_session(info, session, plan, ids)
     if form.current:

@@ -26,6 +26,7 @@ from dataclasses import dataclass, field
 from adapters.opencode import parts
 from adapters.opencode.belonging import models, with_their_calls
 from adapters.opencode.ids import Ids
+from adapters.opencode.made import Made, answer_info, error_info, prompt_info
 from finder.model import (
     Attachment,
     Compaction,
@@ -38,41 +39,10 @@ from finder.model import (
     Text,
     ToolCall,
     ToolResult,
-    Usage,
 )
 from finder.writing import Plan, Report, Turn, turns
 
-_NO_USAGE = Usage()
 _ANSWERS = (ToolCall, ToolResult, Reasoning, Subagent)
-
-
-@dataclass(slots=True)
-class Made:
-    """A message in the making.
-
-    Attributes:
-        hidden: all that it was made from is hidden.
-        texts: hidden texts of a user, with their parts.
-        answered: since the last step began, a result was written.
-    """
-
-    info: JsonObject
-    parts: list[JsonObject] = field(default_factory=list)
-    hidden: bool = False
-    texts: list[JsonObject] = field(default_factory=list)
-    answered: bool = False
-
-    @property
-    def id(self) -> str:
-        return str(self.info["id"])
-
-    @property
-    def role(self) -> str:
-        return str(self.info["role"])
-
-    @property
-    def at(self) -> int:
-        return int(self.info["time"]["created"])
 
 
 @dataclass(slots=True)
@@ -102,6 +72,7 @@ class _Teller:
     messages: list[Made] = field(default_factory=list)
     turn: Turn = field(default_factory=lambda: Turn(None, ()))
     current: Made | None = None
+    place: int = 0  # of the event that is being told
     opened: bool = False  # a message stands for the turn's own
     talking: bool = False  # the conversation has begun
     user: str = ""  # id of the newest user message
@@ -128,9 +99,11 @@ class _Teller:
         )
 
     def told(self) -> Told:
+        places = {id(event): place for place, event in enumerate(self.events)}
         for turn in turns(self.events):
             self.turn, self.current, self.opened = turn, None, False
             for event in self._content():
+                self.place = places[id(event)]
                 self._event(event)
             self._close()
         return Told(self.messages, self._undone())
@@ -175,60 +148,39 @@ class _Teller:
         info["time"] = {"created": self.clock}
         model = self.models.get(id(self.turn.message), self.session.model or "")
         agent = (message and message.agent) or self.session.agent or "build"
-        provider, name = named(model)
         if role == "user":
-            info |= {"agent": agent, "model": {"providerID": provider, "modelID": name}}
+            info |= prompt_info(model, agent)
             self.user = info["id"]
         else:
-            info |= self._answer(message, "compaction" if summary else agent, provider, name)
-            if message is not None and message.agent:
-                info["agent"] = message.agent
-        made = Made(info, hidden=True)
+            place = self.plan.directory or self.session.directory or ""
+            by = "compaction" if summary else agent
+            info |= {"parentID": self.user, **answer_info(message, model, by, self.clock, place)}
+            if message is not None and not summary:
+                self._error(message, info)
+        made = self.current = Made(info)
         self.messages.append(made)
-        self.current = made
         if message is not None and message.record is not None:
             self.by_record[message.record] = made.id
         return made
 
-    def _answer(self, message: Message | None, agent: str, provider: str, model: str) -> JsonObject:
-        place = self.plan.directory or self.session.directory or ""
-        usage = (message and message.usage) or _NO_USAGE
-        info: JsonObject = {
-            "parentID": self.user,
-            "mode": agent,
-            "agent": agent,
-            "path": {"cwd": place, "root": place},
-            "cost": _cost(message),
-            "tokens": _tokens(usage),
-            "modelID": model,
-            "providerID": provider,
-            "time": {"created": self.clock, "completed": _finished(message, self.clock)},
-        }
-        if message is not None and "interrupted" in message.labels:
-            info["error"] = {"name": "MessageAbortedError", "data": {"message": "Aborted"}}
-        elif message is not None and message.error is not None:
-            self._error(message, info)
-        return info
-
     def _error(self, message: Message, info: JsonObject) -> None:
-        if any(id(e) not in self.taken for e in self.turn.content if _is_spoken(e)):
+        """An answer that was cut off says so; another error would keep it from being sent."""
+        spoken = any(id(e) not in self.taken for e in self.turn.content if _is_spoken(e))
+        if "interrupted" in message.labels:
+            info["error"] = {"name": "MessageAbortedError", "data": {"message": "Aborted"}}
+        elif message.error is not None and spoken:
             note = "OpenCode does not send an answer that has an error; the answer is kept"
             self.report.dropped(message, "error", note=note)
-            return
-        name, colon, text = message.error.partition(": ") if message.error else ("", "", "")
-        if not colon or not name.endswith("Error") or not name.isalnum():
-            name, text = "UnknownError", message.error or ""
-        info["error"] = {"name": name, "data": {"message": text}}
+        elif message.error is not None:
+            info["error"] = error_info(message.error)
 
     def _when(self, at: int | None) -> int:
         return self.clock if at is None else max(min(at, self.plan.now), self.clock)
 
     def _finish(self) -> None:
-        """What is known of an answer once its content is."""
-        made, self.current = self.current, None
-        if made is not None and made.role == "assistant":
-            called = any(part["type"] == "tool" for part in made.parts)
-            made.info["finish"] = "tool-calls" if called else "stop"
+        if self.current is not None:
+            self.current.finish()
+        self.current = None
 
     def _close(self) -> None:
         """End the turn. A message of which nothing is left is gone, an empty one is not."""
@@ -268,9 +220,9 @@ class _Teller:
         if made is None or made.role != "assistant" or made.info.get("summary"):
             made = self._open("assistant")
         self.talking = True
-        if made.answered:
+        if made.answered is not None and made.answered < self.place:
             self._put(made, {"type": "step-start"})
-            made.answered = False
+            made.answered = None
         return made
 
     def _put(self, made: Made, part: JsonObject) -> None:
@@ -317,19 +269,20 @@ class _Teller:
             file.update(self._owner(made))
         for attachment in called.loose:
             self._add(made, parts.file_part(attachment, self.report), attachment)
-        made.answered = True
+        if made.answered is None or called.answered < made.answered:
+            made.answered = called.answered
 
     def _stray_result(self, event: ToolResult) -> None:
         """A result without a call: OpenCode has no place for it but a call."""
         call = ToolCall(call=event.call, name="unknown", input={}, at=event.started)
-        self._tool(parts.Called(call, 0, result=event))
+        self._tool(parts.Called(call, self.place, result=event))
 
     def _subagent(self, event: Subagent) -> None:
         """A subagent that no call is known of: as the call that OpenCode would have made."""
         call = parts.task_call(event)
         child = self.plan.ids.get(event.child) if event.child else None
-        called = parts.Called(call, 0, parts.task_result(event, call.call), child=child)
-        self._tool(called)
+        result = parts.task_result(event, call.call)
+        self._tool(parts.Called(call, self.place, result=result, child=child))
 
     def _compaction(self, event: Compaction) -> None:
         if not self._is_summarised(event):
@@ -373,28 +326,5 @@ class _Teller:
         return self.messages[first].id if first < len(self.messages) else None
 
 
-def named(model: str) -> tuple[str, str]:
-    """Provider and name. A provider that is not known is empty: none is made up."""
-    provider, slash, name = model.partition("/")
-    return (provider, name) if slash and provider and name else ("", model)
-
-
 def _is_spoken(event: Event) -> bool:
     return event.type not in ("notice", "opaque", "message")
-
-
-def _cost(message: Message | None) -> float:
-    cost = message.cost if message else None
-    return cost if cost is not None and abs(cost) < 1e300 else 0
-
-
-def _tokens(usage: Usage) -> JsonObject:
-    tokens: JsonObject = {} if usage.total is None else {"total": usage.total}
-    cache = {"read": usage.cache_read or 0, "write": usage.cache_write or 0}
-    counts = {"input": usage.input or 0, "output": usage.output or 0}
-    return {**tokens, **counts, "reasoning": usage.reasoning or 0, "cache": cache}
-
-
-def _finished(message: Message | None, created: int) -> int:
-    finished = message.finished if message else None
-    return created if finished is None else max(finished, created)

@@ -83,12 +83,14 @@ class Called:
     """A tool call with all that belongs to it.
 
     Attributes:
+        answered: the place in the stream of its result, or its own if there is none.
         at: when its message was made, milliseconds UTC.
         child: the id, in the target, of the session that it started.
     """
 
     call: ToolCall
-    at: int
+    answered: int
+    at: int = 0
     result: ToolResult | None = None
     attachments: Sequence[Attachment] = ()
     subagent: Subagent | None = None
