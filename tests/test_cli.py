@@ -109,7 +109,7 @@ def test_no_store_at_all_says_where_was_looked(capsys: Capture, tmp_path: Path) 
     call = caller(capsys, tmp_path)
     done = call("find")
     assert (done.code, done.out) == (0, "")
-    assert f"  Sessions in memory: {tmp_path / '.memory'}\n" in done.err
+    assert "  Sessions in memory\n    ~/.memory\n" in done.err
     assert call("find", "--json").json == {
         "schema": "session-finder/1",
         "sessions": [],

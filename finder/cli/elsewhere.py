@@ -60,16 +60,14 @@ def installed(
     call.check(as_json=False)
     with tempfile.TemporaryDirectory(prefix="finder-") as folder:
         done = call.staged((str(entry.session.ref),), Path(folder))
+        _refuse_another(setting, tool, done)
         planned = _planned(call, done)
         if runs and planned is not None:
             program_of(planned)
         _show(call, done)
         if not agreed and not click.confirm(f"Install it in {tool} and go on there?", err=True):
             raise FinderError("nothing was installed")
-        try:
-            resume = next(iter(call.delivered(done).resumes), None)
-        except WriteError as error:
-            raise _explained(error, tool, done) from None
+        resume = next(iter(call.delivered(done).resumes), None)
     if resume is None:
         raise FinderError(f"it is installed, but {tool} has no command that continues it")
     return resume
@@ -106,11 +104,20 @@ def _show(call: Call, done: Conversion) -> None:
         click.echo(text, err=True)
 
 
-def _explained(error: WriteError, tool: str, done: Conversion) -> WriteError:
+def _refuse_another(setting: Setting, tool: str, done: Conversion) -> None:
+    """
+    Raises:
+        WriteError: the session was installed there before, and may have gone on since.
+    """
     top = done.receipts[0]
-    return WriteError(
-        error.message,
-        hint=f"finder resume {tool}:{top.session.ref.id} goes on with the one that is there; "
+    key = (tool, top.session.ref.id)
+    library = setting.library((), (tool,))
+    library.lookup([key])
+    entry = library.entry(key)
+    if entry is None or {"trashed", "unmigrated"} & set(entry.session.labels):
+        return
+    raise WriteError(
+        f"{tool} has this session already, as {entry.session.ref.id}",
+        hint=f"finder resume {entry.session.ref} goes on with it as it is there; "
         f"finder convert {top.source} --to {tool} --install --replace renews it",
-        candidates=error.candidates,
     )

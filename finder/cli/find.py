@@ -18,7 +18,7 @@ from finder.find import Answer, Query, Sort, find
 from finder.library import Library
 from finder.render import data
 from finder.render.table import session_table
-from finder.render.text import line
+from finder.render.text import home_short, line
 from finder.resume import resumption
 
 _MOST_STORES = 8
@@ -164,8 +164,8 @@ def nothing_found(answer: Answer, library: Library, setting: Setting) -> Iterato
         return
     yield "No session store was found. Looked for:"
     for adapter in setting.registry.adapters():
-        homes = ", ".join(str(path) for path in adapter.homes(setting.places))
-        if not (homes or adapter.can.live):
-            continue  # copies and exports have no home of their own
-        yield "  " + line(f"{adapter.title}: {homes or f'below {setting.home}'}")
+        homes = [home_short(str(path), setting.home) for path in adapter.homes(setting.places)]
+        if homes or adapter.can.live:  # copies and exports have no home of their own
+            yield f"  {line(adapter.title)}"
+            yield from (f"    {line(home)}" for home in homes or [f"below {setting.home}"])
     yield "If the sessions are elsewhere, name the folder: finder find --root PATH"

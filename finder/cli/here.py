@@ -13,14 +13,14 @@ from finder.cli.rows import remember
 from finder.cli.setting import Setting
 from finder.find import Answer, Query, Row, find
 from finder.render.table import session_table
-from finder.render.text import home_short, line
+from finder.render.text import home_short, line, wrapped
 
 
 def show(setting: Setting) -> None:
     """List them, and say how to see more."""
     library = setting.library(())
-    rows = max(setting.lines - 6, 5)
-    query = Query(directories=folder_spellings(setting, "."), limit=rows)
+    limit = max(setting.lines - 6, 5)
+    query = Query(directories=folder_spellings(setting, "."), limit=limit)
     answer = find(library, query)
     tell_problems(answer.problems)
     if not library.sources:
@@ -29,8 +29,10 @@ def show(setting: Setting) -> None:
         return
     folder = home_short(str(setting.places.cwd), setting.home)
     if answer.rows:
+        # That a subagent is of this folder too says nothing here.
+        rows = [Row(entry=row.entry, subagents=row.subagents) for row in answer.rows]
         table = session_table(
-            answer.rows,
+            rows,
             now=setting.now,
             home=setting.home,
             room=setting.room,
@@ -45,7 +47,8 @@ def show(setting: Setting) -> None:
     else:
         said = f"No session of {folder}; searched {_searched(answer)}."
         more = "More: finder find (all folders)."
-    click.echo(line(f"{said} {more}"))
+    for piece in wrapped(line(f"{said} {more}"), setting.columns):
+        click.echo(piece)
 
 
 def _searched(answer: Answer) -> str:
