@@ -91,7 +91,16 @@ def resolve_path(library: Library, path: Path) -> Entry:
 def _named(library: Library, session_id: str, tool: str | None) -> list[Key]:
     found = library.prefixed(session_id, tool)
     exact = [key for key in found if key[1] == session_id]
+    if len(exact) > 1:
+        exact = _originals(library, exact)
     return exact or [key for key in found if key[1].casefold() == session_id.casefold()] or found
+
+
+def _originals(library: Library, keys: Sequence[Key]) -> list[Key]:
+    """These without the copies that finder itself wrote of others of them."""
+    library.lookup(keys)
+    entries = [(key, library.entry(key)) for key in keys]
+    return [key for key, e in entries if not (e and (e.session.origin, key[1]) in keys)]
 
 
 def _entry(library: Library, key: Key) -> Entry:

@@ -58,6 +58,16 @@ def test_find_prints_a_table(capsys: Capture, tmp_path: Path, shelf: Shelf) -> N
     assert (done.code, done.err) == (0, "")
 
 
+def test_ids_that_two_tools_have_come_with_their_tool(capsys: Capture, tmp_path: Path) -> None:
+    one, two = Shelf(tmp_path / "1"), Shelf(tmp_path / "2")
+    for shelf, tool in ((one, "one"), (two, "two")):
+        shelf.add("same", tool=tool, updated=2)
+    two.add("alone", tool="two", updated=1)
+    adapters = (Memory(one, name="one", tool="one"), Memory(two, name="two", tool="two"))
+    done = caller(capsys, tmp_path, registry=Registry.of(*adapters))("find", "--format", "ids")
+    assert done.out == "one:same\ntwo:same\nalone\n"
+
+
 def test_find_formats(capsys: Capture, tmp_path: Path, shelf: Shelf) -> None:
     call = caller(capsys, tmp_path, shelf)
     assert call("find", "--format", "ids").out == "ses_0003\nses_0001\n"

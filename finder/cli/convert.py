@@ -145,6 +145,7 @@ class Call:
     problems: list[Problem] = field(default_factory=list)
     incomplete: bool = False
     adapter: Adapter | None = None
+    opened: Library | None = None
 
     def check(self, *, as_json: bool) -> None:
         """
@@ -197,7 +198,7 @@ class Call:
             place.mkdir()
             return located(self.setting, str(fetch.shared(target, place)), ())
         try:
-            library, entry = located(self.setting, target, self.roots)
+            library, entry = located(self.setting, target, self.roots, self._library)
         except NotFoundError:
             beside = sidecar.of_file(self.setting.path(target))
             if beside is None or sidecar.changed(beside):
@@ -210,6 +211,12 @@ class Call:
             if beside is not None:
                 self.notes.append(f"{beside} is not used: {changed[0]} has changed since")
         return library, entry
+
+    def _library(self) -> Library:
+        """The stores in which ids are looked up; opened once for all of them."""
+        if self.opened is None:
+            self.opened = self.setting.library(self.roots, raw=True)
+        return self.opened
 
     def _from_sidecar(self, path: Path) -> tuple[Library, Entry]:
         self.notes.append(f"read from {path}, which has all of it")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 import click
@@ -131,8 +132,10 @@ def _print(
         rows = (data.row(row, resumption(library, row.entry)) for row in answer.rows)
         write_lines(rows, expression)
     elif chosen == "ids":
-        for row in answer.rows:
-            click.echo(line(row.session.ref.id))
+        refs = [row.session.ref for row in answer.rows]
+        times = Counter(ref.id for ref in refs)
+        for ref in refs:  # what is printed names one session
+            click.echo(line(ref.id if times[ref.id] == 1 else str(ref)))
     elif chosen == "fzf":
         from finder.render.feed import feed
 

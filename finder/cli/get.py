@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, islice
 
 import click
 
-from finder.cli import Command, options
+from finder.cli import Command, options, rows
 from finder.cli.failure import tell_problems
 from finder.cli.output import Query as JsonQuery
 from finder.cli.output import write_json, write_lines, write_object, write_text
-from finder.cli.rows import Shown, recalled
 from finder.cli.setting import Setting, setting_of
 from finder.errors import ExitCode, FinderError, NotFoundError, StoreError, UsageError
 from finder.find import Row
@@ -100,26 +99,36 @@ def command(  # noqa: PLR0913  (one parameter for each option)
     return ExitCode.PARTIAL if library.incomplete or reading.failed else ExitCode.DONE
 
 
-def located(setting: Setting, target: str, roots: Sequence[str]) -> tuple[Library, Entry]:
-    """The session that an argument names, by id, by path, or by its row in the last list."""
-    row = recalled(setting, target, roots)
+def located(
+    setting: Setting,
+    target: str,
+    roots: Sequence[str],
+    opened: Callable[[], Library] | None = None,
+) -> tuple[Library, Entry]:
+    """The session that an argument names, by id, by path, or by its row in the last list.
+
+    `opened` gives the library of these roots, where several arguments share it.
+    """
+    row = rows.recalled(setting, target, roots)
     if row is not None:
         return _of_row(setting, target, row)
     looks_like_path = target.startswith((".", "~")) or "/" in target or os.sep in target
     if looks_like_path and not roots:
         library = setting.library([target], raw=True)
         return library, resolve_path(library, setting.path(target))
-    library = setting.library(roots, raw=True)
+    library = opened() if opened else setting.library(roots, raw=True)
     try:
         return library, resolve(library, target)
     except FinderError as error:
         if error.exit_code != ExitCode.NOT_FOUND or not setting.path(target).exists():
+            if isinstance(error, NotFoundError):
+                error.hint = rows.hint(setting, target) or error.hint
             raise
     library = setting.library([target], raw=True)
     return library, resolve_path(library, setting.path(target))
 
 
-def _of_row(setting: Setting, number: str, row: Shown) -> tuple[Library, Entry]:
+def _of_row(setting: Setting, number: str, row: rows.Shown) -> tuple[Library, Entry]:
     library = setting.library(row.roots, raw=True)
     library.lookup([(row.tool, row.id)])
     entry = library.entry((row.tool, row.id))

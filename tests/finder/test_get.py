@@ -61,6 +61,19 @@ def test_the_same_id_of_two_tools_is_ambiguous_without_the_tool() -> None:
     assert found.session.ref.tool == "two"
 
 
+def test_a_copy_that_finder_wrote_does_not_make_an_id_ambiguous() -> None:
+    tool, copy = Shelf(Path("/1")), Shelf(Path("/2"))
+    tool.add("same", "The original", tool="one")
+    copy.add("same", "Its copy", tool="two", origin="one")
+    copy.add("alone", "A copy of what is not here", tool="two", origin="one")
+    adapters = (Memory(tool, name="one", tool="one"), Memory(copy, name="two", tool="two"))
+    stores = [a.store(s) for a in adapters for s in a.shelves.values()]
+    stores_of = Library(Registry.of(*adapters), stores)
+    assert resolve(stores_of, "same").session.title == "The original"
+    assert resolve(stores_of, "two:same").session.title == "Its copy"
+    assert resolve(stores_of, "alone").session.ref.tool == "two"
+
+
 @pytest.mark.parametrize("target", ["ses_abd1", "ses_acb1", "the parsr"])
 def test_an_unknown_id_names_the_nearest(shelf: Shelf, target: str) -> None:
     with pytest.raises(NotFoundError) as caught:

@@ -143,6 +143,9 @@ def rounds(first: int, count: int, seconds: float) -> tuple[int, dict[int, tuple
             played, last = played + 1, seed
             if why is not None:
                 wrong[seed] = (what, why)
+                print(f"seed {seed}: {what}\n{why}", flush=True)
+            if not played % 500:
+                print(f"{played:,} rounds, {len(wrong)} broke something", flush=True)
         worker.join()
         seeds = [seed for seed in seeds if seed > last]
         if last < first:
@@ -161,8 +164,7 @@ def main() -> int:
     started = time.monotonic()
     played, wrong = rounds(options.seed, options.rounds, options.seconds)
     kinds = Counter(why.strip().splitlines()[-1] for _, why in wrong.values())
-    for seed, (what, why) in sorted(wrong.items()):
-        print(f"seed {seed}: {what}\n{why}")
+    for seed in wrong:
         if options.keep:
             kept = options.keep / str(seed)
             kept.mkdir(parents=True, exist_ok=True)
