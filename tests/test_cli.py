@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from finder.model import Message, Opaque, Problem, Text, ToolCall
+from finder.registry import Registry
 from tests.calling import NOW, caller
-from tests.memory import Shelf, unreadable
+from tests.memory import Memory, Shelf, unreadable
 
 Capture = pytest.CaptureFixture[str]
 
