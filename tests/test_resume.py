@@ -42,6 +42,7 @@ def test_a_number_is_a_row_of_the_last_list(capsys: Capture, tmp_path: Path, she
     assert call("resume", "1", "--json").json["argv"] == ["mem", "--go", "ses_2"]
     done = call("resume", "2", "--json")
     assert (done.code, done.json["error"]["kind"]) == (3, "not-found")
+    assert done.json["error"]["hint"] == "the last list on this terminal had 1 row"
 
 
 def test_the_bare_command_shows_such_a_list(capsys: Capture, tmp_path: Path, shelf: Shelf) -> None:
@@ -197,6 +198,7 @@ def test_nothing_is_installed_where_it_cannot_go_on(
     monkeypatch.setenv("PATH", str(home))
     done = call(*SOURCE, "--yes")
     assert (done.code, "opencode is not installed" in done.err) == (1, True)
+    assert "nothing was installed; finder resume opta:tb7Af_jcUAul --in opencode" in done.err
     program = home / "opencode"
     program.write_text("#!/bin/sh\n")
     program.chmod(0o755)

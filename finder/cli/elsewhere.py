@@ -63,7 +63,12 @@ def installed(
         _refuse_another(setting, tool, done)
         planned = _planned(call, done)
         if runs and planned is not None:
-            program_of(planned)
+            again = f"finder resume {entry.session.ref} --in {tool} --print"
+            program_of(
+                planned,
+                missing=f"nothing was installed; {again} installs it and prints the command",
+                gone="nothing was installed; --to-cwd DIR names another folder",
+            )
         _show(call, done)
         if not agreed and not click.confirm(f"Install it in {tool} and go on there?", err=True):
             raise FinderError("nothing was installed")

@@ -92,7 +92,7 @@ def command(
     elif only_print:
         click.echo(line(quoted(resume)))
     else:
-        _run(resume)
+        _run(entry, resume)
 
 
 def _last_here(setting: Setting, roots: tuple[str, ...]) -> tuple[Library, Entry]:
@@ -112,28 +112,27 @@ def quoted(resume: Resume) -> str:
     return f"cd {shlex.quote(resume.cwd)} && {command}" if resume.cwd else command
 
 
-def program_of(resume: Resume) -> str:
+def program_of(resume: Resume, *, missing: str, gone: str) -> str:
     """The path of the tool's program, which is here, and so is the folder to run it in.
+
+    Args:
+        missing, gone: what the user can do where the program, or the folder, is not here.
 
     Raises:
         FinderError: one of them is not.
     """
     program = shutil.which(resume.argv[0])
     if program is None:
-        raise FinderError(
-            f"{resume.argv[0]} is not installed, or not on the PATH", hint=quoted(resume)
-        )
+        raise FinderError(f"{resume.argv[0]} is not installed, or not on the PATH", hint=missing)
     if resume.cwd and not Path(resume.cwd).is_dir():
-        raise FinderError(
-            f"the session's folder {resume.cwd} does not exist here",
-            hint="make it again, or go on with a copy elsewhere: "
-            "finder resume ID --in TOOL --to-cwd DIR",
-        )
+        raise FinderError(f"the session's folder {resume.cwd} does not exist here", hint=gone)
     return program
 
 
-def _run(resume: Resume) -> None:
-    program = program_of(resume)
+def _run(entry: Entry, resume: Resume) -> None:
+    ref = entry.session.ref
+    copied = f"finder resume {ref} --in {ref.tool} --to-cwd DIR goes on with a copy elsewhere"
+    program = program_of(resume, missing=quoted(resume), gone=copied)
     sys.stdout.flush()
     if os.name == "nt":  # there, exec returns to the shell at once
         sys.exit(subprocess.call([program, *resume.argv[1:]], cwd=resume.cwd))

@@ -67,6 +67,16 @@ def recalled(setting: Setting, word: str, roots: Sequence[str]) -> Shown | None:
     return kept[int(word) - 1]
 
 
+def hint(setting: Setting, word: str) -> str | None:
+    """Why a number names no row; None: it is no such number."""
+    if not _is_number(word):
+        return None
+    kept = _kept(_file(setting, setting.screen)) if setting.screen is not None else None
+    if kept is None:
+        return "no list was shown on this terminal; finder find shows one"
+    return f"the last list on this terminal had {len(kept)} row{'' if len(kept) == 1 else 's'}"
+
+
 def _is_number(word: str) -> bool:
     return word.isascii() and word.isdigit() and word[0] != "0" and len(word) <= 3
 
