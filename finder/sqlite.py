@@ -21,9 +21,9 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from finder import files
 from finder.errors import StoreError, WriteError
@@ -137,8 +137,37 @@ def _read_copy(path: Path, work: Work[T]) -> T:
 def _run(path: Path, parameters: str, work: Work[T]) -> T:
     # as_uri quotes ? # and %, which would otherwise end the file's name.
     uri = f"{path.absolute().as_uri()}?{parameters}"
-    with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=_BUSY_SECONDS)) as connection:
+    with contextlib.closing(
+        sqlite3.connect(uri, uri=True, timeout=_BUSY_SECONDS, factory=_Connection)
+    ) as connection:
         connection.row_factory = sqlite3.Row
+class _Connection(sqlite3.Connection):
+    """Takes any text as a value: what no valid text equals is found nowhere, and is no error."""
+
+    def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
+        try:
+            return super().execute(sql, parameters)
+        except UnicodeEncodeError:  # from an argument in another encoding, or a damaged record
+            if isinstance(parameters, Mapping):
+                return super().execute(sql, {k: _value(v) for k, v in parameters.items()})
+            return super().execute(sql, tuple(map(_value, parameters)))
+
+
+def _value(value: Any) -> Any:
+    if not isinstance(value, str) or is_text(value):
+        return value
+    return value.encode("utf-8", "surrogatepass")  # a blob, which no text equals
+
+
+def is_text(value: str) -> bool:
+    """Whether it can stand in a database as text: lone surrogates cannot."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
         connection.execute("PRAGMA trusted_schema=OFF")
         connection.execute("PRAGMA query_only=ON")
         deadline = time.monotonic() + _STATEMENT_SECONDS

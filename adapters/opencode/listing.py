@@ -168,9 +168,8 @@ class _Listing:
             return self._brief(row)
         raw, problem = _record(table, row) if keep_raw else (_shallow(row), None)
         count = raw.pop("message_count", None)
-        identifier = string(raw.get("id"))
-        if not identifier:
-            self._wrong(None, "a session row without an id")
+        identifier = self._identifier(raw.get("id"))
+        if identifier is None:
             return None
         if problem is not None:
             self._wrong(identifier, problem)
@@ -189,9 +188,8 @@ class _Listing:
     def _brief(self, row: sqlite3.Row) -> Session | None:
         """The header of a row of the columns in `_BRIEF`: there may be very many."""
         raw = dict(zip(row.keys(), row, strict=True))
-        identifier, model = raw.get("id"), raw.get("model")
-        if not isinstance(identifier, str) or not identifier:
-            self._wrong(None, "a session row without an id")
+        identifier, model = self._identifier(raw.get("id")), raw.get("model")
+        if identifier is None:
             return None
         if isinstance(model, str):
             raw["model"] = _flat(model)
@@ -224,6 +222,16 @@ class _Listing:
         from adapters.opencode.sessions import model_name
 
         query = (
+    def _identifier(self, value: object) -> str | None:
+        """A session's id, if it has one by which it can be asked for."""
+        if isinstance(value, str) and value and sqlite.is_text(value):
+            return value
+        damaged = isinstance(value, str) and value
+        self._wrong(
+            None, f"a session row {'whose id is no valid text' if damaged else 'without an id'}"
+        )
+        return None
+
             "SELECT data FROM message WHERE session_id = ? ORDER BY time_created DESC, id DESC"
             " LIMIT 6"
         )

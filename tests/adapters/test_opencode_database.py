@@ -334,6 +334,19 @@ def test_a_part_without_its_message_is_shown(newest: Path) -> None:
     assert all("message is not in the database" in (e.problem or "") for e in lost)
 
 
+@pytest.mark.parametrize("want", [None, Want(raw=False)])
+def test_an_id_that_is_no_text_is_a_problem(newest: Path, want: Want | None) -> None:
+    """Nobody could ask for it; the other sessions are there."""
+    before, _ = listed(newest)
+    parent = next(s.parent.id for s in before.values() if s.parent)
+    damaged = f"UPDATE session SET id = CAST(x'80ff' AS TEXT) WHERE id = '{parent}'"
+    change(newest, "PRAGMA foreign_keys=OFF", damaged)
+    left, problems = listed(newest, want)
+    assert set(before) - set(left) == {parent}
+    assert [p.message for p in problems] == ["a session row whose id is no valid text"]
+    assert list(ADAPTER.descendants(store_of(newest), ["\udc80\udcff"])) == []
+
+
 def test_a_prompt_that_waits_is_shown(newest: Path) -> None:
     change(
         newest,

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -160,6 +161,24 @@ def test_text_that_is_no_utf8_is_kept(tmp_path: Path) -> None:
         connection.commit()
     texts = sqlite.read(path, lambda c: [row["b"] for row in c.execute("SELECT b FROM t")])
     assert texts == ["x", "a\udcffb", "x"]
+
+
+@pytest.mark.parametrize("odd", ["\udcff", "x\ud800"])
+def test_what_is_no_text_is_found_nowhere(tmp_path: Path, odd: str) -> None:
+    """An argument of the command line may be in another encoding, an id damaged."""
+
+    def asked(sql: str, values: Any) -> list[int]:
+        def work(connection: real.Connection) -> list[int]:
+            return [row["a"] for row in connection.execute(sql, values)]
+
+        return sqlite.read(path, work)
+
+    path = database(tmp_path / "a.db")
+    assert sqlite.is_text("é😀")
+    assert not sqlite.is_text(odd)
+    assert asked("SELECT a FROM t WHERE b = ?", [odd]) == []
+    assert len(asked("SELECT a FROM t WHERE b IN (?, 'x')", [odd])) == 3
+    assert asked("SELECT a FROM t WHERE b = :odd OR a = :one", {"odd": odd, "one": 1}) == [1]
 
 
 def test_only_real_tables_and_stored_columns_count(tmp_path: Path) -> None:
