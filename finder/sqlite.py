@@ -134,13 +134,6 @@ def _read_copy(path: Path, work: Work[T]) -> T:
         return _run(copy, "mode=rw", work)
 
 
-def _run(path: Path, parameters: str, work: Work[T]) -> T:
-    # as_uri quotes ? # and %, which would otherwise end the file's name.
-    uri = f"{path.absolute().as_uri()}?{parameters}"
-    with contextlib.closing(
-        sqlite3.connect(uri, uri=True, timeout=_BUSY_SECONDS, factory=_Connection)
-    ) as connection:
-        connection.row_factory = sqlite3.Row
 class _Connection(sqlite3.Connection):
     """Takes any text as a value: what no valid text equals is found nowhere, and is no error."""
 
@@ -168,6 +161,13 @@ def is_text(value: str) -> bool:
     return True
 
 
+def _run(path: Path, parameters: str, work: Work[T]) -> T:
+    # as_uri quotes ? # and %, which would otherwise end the file's name.
+    uri = f"{path.absolute().as_uri()}?{parameters}"
+    with contextlib.closing(
+        sqlite3.connect(uri, uri=True, timeout=_BUSY_SECONDS, factory=_Connection)
+    ) as connection:
+        connection.row_factory = sqlite3.Row
         connection.execute("PRAGMA trusted_schema=OFF")
         connection.execute("PRAGMA query_only=ON")
         deadline = time.monotonic() + _STATEMENT_SECONDS

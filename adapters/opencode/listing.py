@@ -204,6 +204,16 @@ class _Listing:
             model=said.get("model"),
         )
 
+    def _identifier(self, value: object) -> str | None:
+        """A session's id, if it has one by which it can be asked for."""
+        if isinstance(value, str) and value and sqlite.is_text(value):
+            return value
+        damaged = isinstance(value, str) and value
+        self._wrong(
+            None, f"a session row {'whose id is no valid text' if damaged else 'without an id'}"
+        )
+        return None
+
     def _wrong(self, identifier: str | None, what: str) -> None:
         message = f"session {identifier}: {what}" if identifier else what
         self.problems.append(
@@ -222,16 +232,6 @@ class _Listing:
         from adapters.opencode.sessions import model_name
 
         query = (
-    def _identifier(self, value: object) -> str | None:
-        """A session's id, if it has one by which it can be asked for."""
-        if isinstance(value, str) and value and sqlite.is_text(value):
-            return value
-        damaged = isinstance(value, str) and value
-        self._wrong(
-            None, f"a session row {'whose id is no valid text' if damaged else 'without an id'}"
-        )
-        return None
-
             "SELECT data FROM message WHERE session_id = ? ORDER BY time_created DESC, id DESC"
             " LIMIT 6"
         )
