@@ -170,7 +170,8 @@ def complete_part(part: JsonObject, message: str, at: int, ids: Ids) -> JsonObje
         found["text"] = string(found.get("text")) or ""
         found["time"] = mapping(found.get("time")) or {"start": at}
     elif kind == "step-finish":
-        found = {"reason": "unknown", "cost": 0, "tokens": _NO_TOKENS, **found}
+        for key, value in (("reason", "unknown"), ("cost", 0), ("tokens", _NO_TOKENS)):
+            found.setdefault(key, value)
     elif kind == "file":
         url = string(found.get("url")) or ""
         mime = string(found.get("mime")) or string(found.get("mediaType")) or "text/plain"

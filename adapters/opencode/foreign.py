@@ -126,7 +126,7 @@ class _Teller:
             case ToolResult():
                 self._stray_result(event)
             case Attachment():
-                made = self._fitting()
+                made = self._fitting(event)
                 self._add(made, parts.file_part(event, self.report), event)
             case Subagent():
                 self._subagent(event)
@@ -191,28 +191,29 @@ class _Teller:
         if any(id(event) in self.taken for event in self.turn.content):
             self.report.dropped(message, note="its results stand with their calls")
         elif message.role != "tool":
-            made = self._open(self._role())
+            made = self._open(self._role(None))
             made.hidden = "hidden" in message.labels
             self._finish()
 
-    def _fitting(self) -> Made:
-        """The turn's open message in its own voice, or a new one."""
-        role = self._role()
+    def _fitting(self, event: Event) -> Made:
+        """The turn's open message in the voice of an event, or a new one."""
+        role = self._role(event)
         made = self.current
         if made is not None and made.role == role and not made.info.get("summary"):
             return made
         return self._open(role)
 
-    def _role(self) -> str:
-        """Whose words the turn's texts are."""
-        role = self.turn.message.role if self.turn.message else None
-        if role in ("user", "system"):
+    def _role(self, event: Event | None) -> str:
+        """Whose words they are: the message's, else the event's own."""
+        message = self.turn.message
+        if message is not None and message.role in ("user", "system"):
             return "user"
-        answers = role == "assistant" or any(isinstance(e, _ANSWERS) for e in self._content())
-        return "assistant" if answers or self._said_by() == {"assistant"} else "user"
-
-    def _said_by(self) -> set[str | None]:
-        return {event.role for event in self._content()}
+        if message is not None and message.role == "assistant":
+            return "assistant"
+        if event is not None and event.role is not None:
+            return "assistant" if event.role == "assistant" else "user"
+        answers = message is not None and any(isinstance(e, _ANSWERS) for e in self._content())
+        return "assistant" if answers else "user"
 
     def _step(self) -> Made:
         """An answer, and in it a new step where a result came before."""
@@ -245,7 +246,7 @@ class _Teller:
                 made = self._open("assistant", summary=True)
                 made.info |= {"summary": True, "parentID": self.asked.id}
         else:
-            made = self._fitting()
+            made = self._fitting(event)
             if made.role == "assistant":
                 made = self._step()
         part = parts.text_part(event, made.at)

@@ -145,6 +145,19 @@ def test_results_stand_with_their_calls() -> None:
     ]
 
 
+def test_what_stands_outside_of_messages_keeps_its_speaker() -> None:
+    """As Opta's logs tell turns that its messages do not have."""
+    loose = [
+        Text(text="Half an answer.", role="assistant", record="l1"),
+        Notice(kind="error", text="cancelled", record="l2"),
+        Text(text="Go on.", role="user", record="l3"),
+    ]
+    done = tried(EXPORT, SESSION, [*loose, *story(ANSWER, Text(text="Done."))], plan=plan_of())
+    assert done.unexplained == []
+    made = document(done)["messages"]
+    assert [m["info"]["role"] for m in made] == ["assistant", "user", "assistant"]
+
+
 def test_a_result_in_the_users_mouth_leaves_the_user_what_else_was_said() -> None:
     assert messages(ANSWER, CALL, USER, RESULT, Text(text="And?"), USER, RESULT) == [
         ("assistant", [("tool", "shell", "completed", "a file")]),
