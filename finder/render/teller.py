@@ -39,6 +39,7 @@ Told = tuple[Kind, list[str]]
 
 NOT_KEPT = "transcript not kept by the tool"
 _MOST_CHANGED = 40  # lines of a difference that are shown
+_LEAST_TITLE = 24  # columns of a subagent's title, before what is known besides is left out
 _MOST_NEW = 10  # lines of a new file
 _FOLDED_COMMAND = 200  # columns
 _MOST_SYNTHETIC = 12  # lines of a text that the tool put in
@@ -104,9 +105,9 @@ class Teller:
         # What is nobody's words, such as the mark of a compaction, needs no speaker.
         spoken = any(not isinstance(part.event, Compaction | Notice) for part in passage.parts)
         if message is not None and (spoken or message.error):
-            yield "head", ["", self._header(message, passage.marks)]
+            yield "head", ["", *self._header(message, passage.marks)]
             if message.error:
-                yield "error", [self.look.paint(f"! {line(message.error)}", "bad")]
+                yield "error", list(self.look.text(f"! {line(message.error)}", "bad"))
         for part in passage.parts:
             if isinstance(part.event, Subagent) and part.event.child is None and part.event.call:
                 self.without_result.add(part.event.call)
@@ -117,13 +118,13 @@ class Teller:
             labels = [mark for mark in part.marks if mark not in passage.marks]
             if labels:
                 said = " ".join(f"[{mark}]" for mark in labels)
-                shown.insert(0, self.look.paint(line(said), "warn"))
+                shown[:0] = self.look.text(line(said), "warn")
             if kind == "text" and before not in {"head", "text"}:
                 shown.insert(0, "")
             yield kind, shown
             before = kind
 
-    def _header(self, message: Message, labels: Sequence[str]) -> str:
+    def _header(self, message: Message, labels: Sequence[str]) -> Iterator[str]:
         speaker = (message.agent, message.model)
         known = message.role != "assistant" or speaker == self.speaker
         if message.role == "assistant":
@@ -135,7 +136,7 @@ class Teller:
         ]
         said = line(" · ".join(fact for fact in facts if fact))
         marked = "".join(f" [{line(mark)}]" for mark in labels)
-        return self.look.paint(f"── {said}{marked}", "user" if message.role == "user" else "bold")
+        return self.look.text(f"── {said}{marked}", "user" if message.role == "user" else "bold")
 
     def _part(self, part: Part) -> tuple[Kind, Iterable[str]]:  # noqa: PLR0911 (one for each type)
         event, look = part.event, self.look
@@ -225,7 +226,7 @@ class Teller:
     def _unreadable(self, event: Event) -> Iterator[str]:
         where = f" {event.record}" if event.record else ""
         problem = getattr(event, "problem", None)
-        yield self.look.paint(line(f"! unreadable record{where}: {problem}"), "warn")
+        yield from self.look.text(line(f"! unreadable record{where}: {problem}"), "warn")
 
     # -- subagents ---------------------------------------------------------------------------
 
@@ -255,7 +256,10 @@ class Teller:
         known = ", ".join(fact for fact in facts if fact)
         said = f"⤷ {session.agent or ''} {session.title or '(no title)'}{marks(session)}"
         more = f" · {known}" if known else ""
-        yield look.folded(said, f"{more} · {line(session.ref.id)}", indent)
+        named = f" · {line(session.ref.id)}"
+        if width(indent + more + named) + _LEAST_TITLE > look.columns:
+            more = ""
+        yield look.folded(said, more + named, indent)
         if self.tree.stories is not None:
             yield from self._nested(session.ref, indent)
         for child in self.tree.under(item):
