@@ -1,53 +1,31 @@
-"""Aligning two sequences: the longest common subsequence, or nearly so, in linear time.
+"""Aligning two sequences so that what is most alike comes together.
 
-The textbook algorithms take time that grows with length times differences, which is too much
-where a format drops half of 10,000 events. So what is long is parted first at anchors, as in
-patience diff, and only what is between them is solved exactly.
+The textbook algorithms take time that grows with the product of the lengths, which is too much for
+10,000 events. So what is long is parted first at anchors, as in patience diff: at what is there
+just once on both sides. What is between them is solved exactly.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 
-_FEW_CELLS = 20_000  # of the exact solution's table: solved so without asking further
+_FEW_CELLS = 10_000  # of the exact solution's table: solved so without asking further
 _MOST_CELLS = 250_000
 
 Pairs = list[tuple[int, int]]
-Keys = Sequence[Hashable]
+Item = tuple[int, ...]
+"""What an item is known by, the most telling first: two items are as alike as the first of
+these numbers that they have in common. The last number is for a choice between equals."""
 
 
-def aligned(ours: Keys, theirs: Keys, *, closer: tuple[Keys, Keys] | None = None) -> Pairs:
-    """Places of equal items, rising on both sides, as many as there can be.
+def aligned(ours: Sequence[Item], theirs: Sequence[Item]) -> Pairs:
+    """Places of items that are alike, rising on both sides.
 
-    Args:
-        closer: for each item something that is equal for fewer of them: it decides between
-            alignments of the same length.
-
-    Of items that are equal in all, the last ones are taken: what opens a message stands before
-    its content, so of two openings the later one belongs to what follows.
+    As many as there can be are alike in what is most telling; of such alignments as many in
+    what comes next, and so on. Of what is left equal, the last ones are taken: what opens a
+    message stands before its content, so of two openings the later belongs to what follows.
     """
-    common = set(ours) & set(theirs)
-    kept_a = [index for index, item in enumerate(ours) if item in common]
-    kept_b = [index for index, item in enumerate(theirs) if item in common]
-    close_a, close_b = closer or (ours, theirs)
-    # Numbers compare faster than long keys.
-    numbers: dict[Hashable, int] = {}
-    near: dict[Hashable, int] = {}
-    sides = [
-        [
-            (numbers.setdefault(items[i], len(numbers)), near.setdefault(close[i], len(near)))
-            for i in kept
-        ]
-        for kept, items, close in ((kept_a, ours, close_a), (kept_b, theirs, close_b))
-    ]
-    return sorted((kept_a[a], kept_b[b]) for a, b in _aligned(*sides))
-
-
-_Items = list[tuple[int, int]]  # what must be equal, and what had better be
-
-
-def _aligned(ours: _Items, theirs: _Items) -> Pairs:
     pairs: Pairs = []
     gaps = [(0, len(ours), 0, len(theirs))]
     while gaps:
@@ -61,8 +39,8 @@ def _aligned(ours: _Items, theirs: _Items) -> Pairs:
         if start_a == end_a or start_b == end_b:
             continue
         part_a, part_b = ours[start_a:end_a], theirs[start_b:end_b]
-        anchors, certain = _anchors(part_a, part_b)
         cells = len(part_a) * len(part_b)
+        anchors, certain = ([], False) if cells <= _FEW_CELLS else _anchors(part_a, part_b)
         if cells <= _FEW_CELLS or (cells <= _MOST_CELLS and not certain):
             pairs += [(start_a + a, start_b + b) for a, b in _exact(part_a, part_b)]
             continue
@@ -75,16 +53,16 @@ def _aligned(ours: _Items, theirs: _Items) -> Pairs:
             gaps.append((last_a, start_a + a, last_b, start_b + b))
             last_a, last_b = start_a + a + 1, start_b + b + 1
         gaps.append((last_a, end_a, last_b, end_b))
-    return pairs
+    return sorted(pairs)
 
 
-def _anchors(ours: _Items, theirs: _Items) -> tuple[Pairs, bool]:
+def _anchors(ours: Sequence[Item], theirs: Sequence[Item]) -> tuple[Pairs, bool]:
     """Pairs of what is once on both sides, or else equally often; as many as rise on both.
 
     The second value: all that is once rises, so there is no doubt. What is there more often may
     have come in one place and gone in another.
     """
-    places_a, places_b = _places(ours), _places(theirs)
+    places_a, places_b = _places(ours, 0), _places(theirs, 0)
     alike = [
         (places, places_b[key])
         for key, places in places_a.items()
@@ -98,10 +76,10 @@ def _anchors(ours: _Items, theirs: _Items) -> tuple[Pairs, bool]:
     return _rising(more), False
 
 
-def _places(items: _Items) -> dict[int, list[int]]:
+def _places(items: Sequence[Item], feature: int) -> dict[int, list[int]]:
     places: dict[int, list[int]] = {}
-    for index, (key, _) in enumerate(items):
-        places.setdefault(key, []).append(index)
+    for index, item in enumerate(items):
+        places.setdefault(item[feature], []).append(index)
     return places
 
 
@@ -126,25 +104,24 @@ def _rising(pairs: Pairs) -> Pairs:
     return chain[::-1]
 
 
-def _exact(ours: _Items, theirs: _Items) -> Pairs:
-    """The longest common subsequence, and of those the one with most that are closer."""
-    one = len(ours) + len(theirs)  # what a pair counts; one that is closer counts one more
+def _exact(ours: Sequence[Item], theirs: Sequence[Item]) -> Pairs:
+    """The best alignment, by the table of the best one of every two beginnings."""
+    scores = _scores(ours, theirs)
     table = [[0] * (len(theirs) + 1)]
-    for key, close in ours:
-        row, above, last = [0], table[-1], 0
-        for b, (other, other_close) in enumerate(theirs):
-            if key == other:
-                last = max(above[b] + one + (close == other_close), above[b + 1], last)
-            elif above[b + 1] > last:
-                last = above[b + 1]
-            row.append(last)
-        table.append(row)
+    for row in scores:
+        above, best = table[-1], [0]
+        last = 0
+        for b, score in enumerate(row):
+            if score and above[b] + score > last:
+                last = above[b] + score
+            last = max(last, above[b + 1])
+            best.append(last)
+        table.append(best)
     pairs: Pairs = []
     a, b = len(ours), len(theirs)
     while a and b:
-        (key, close), (other, other_close) = ours[a - 1], theirs[b - 1]
-        here = table[a][b]
-        if key == other and here == table[a - 1][b - 1] + one + (close == other_close):
+        here, score = table[a][b], scores[a - 1][b - 1]
+        if score and here == table[a - 1][b - 1] + score:
             a, b = a - 1, b - 1
             pairs.append((a, b))
         elif table[a - 1][b] == here:
@@ -154,14 +131,35 @@ def _exact(ours: _Items, theirs: _Items) -> Pairs:
     return pairs[::-1]
 
 
-def _greedy(ours: _Items, theirs: _Items) -> Pairs:
-    places = _places(theirs)
+def _scores(ours: Sequence[Item], theirs: Sequence[Item]) -> list[list[int]]:
+    """What each pair counts: one that is alike in more counts more than all others together."""
+    width = len(ours[0]) - 1
+    base = min(len(ours), len(theirs)) + 1
+    weights = [base ** (width - feature) for feature in range(width)]
+    scores = []
+    for item in ours:
+        row = [0] * len(theirs)
+        for b, other in enumerate(theirs):
+            for feature in range(width):
+                if item[feature] == other[feature]:
+                    row[b] = weights[feature] + (item[-1] == other[-1])
+                    break
+        scores.append(row)
+    return scores
+
+
+def _greedy(ours: Sequence[Item], theirs: Sequence[Item]) -> Pairs:
+    """An alignment that is quickly found, for what is long and all alike."""
     pairs: Pairs = []
-    least = 0
-    for a, (key, _) in enumerate(ours):
-        others = places.get(key, [])
-        at = bisect_left(others, least)
-        if at < len(others):
-            pairs.append((a, others[at]))
-            least = others[at] + 1
+    for feature in (0, 1):
+        places = _places(theirs, feature)
+        least = 0
+        for a, item in enumerate(ours):
+            others = places.get(item[feature], [])
+            at = bisect_left(others, least)
+            if at < len(others):
+                pairs.append((a, others[at]))
+                least = others[at] + 1
+        if pairs:
+            break
     return pairs

@@ -1,9 +1,8 @@
 """Which event of a session became which event of what was written of it.
 
-Those of equal content are found first, words and calls before all others, and of several equal
-ones those that are equal in more; then what is left between two of these, by what little is
-known of it. Equal events cannot be told apart by looking, so where one of them is missing, an
-encoder's own word on which it left out is followed.
+Those come together that are most alike: of equal content, words and calls before all others; then
+of equal words; and so on down to the mere type. Equal events cannot be told apart by looking, so
+where one of them is missing, an encoder's own word on which it left out is followed.
 """
 
 from __future__ import annotations
@@ -139,22 +138,14 @@ class Pairing:
         """All pairs; the report says which events are gone, and which have other content."""
         gone, altered = report.gone, report.altered
         start = _equal_start(ours, theirs, gone | altered)
+        features = _Features(gone, altered)
+        one = [features.of(item) for item in ours[start:]]
+        other = [features.of(item) for item in theirs[start:]]
         pairing = cls(ours, theirs, rising=[(index, index) for index in range(start)])
-        everything = range(len(ours))
-        kept = [index for index in everything if id(ours[index].event) not in gone]
-        unchanged = [index for index in kept if id(ours[index].event) not in altered]
-        telling = [index for index in unchanged if _is_telling(ours[index].event)]
-        pairing._refine(telling, _content, closer=_whole)
-        pairing._refine([i for i in kept if _is_telling(ours[i].event)], _without_ids)
-        pairing._refine(unchanged, _content, closer=_whole)
-        pairing._refine(everything, _content)
-        pairing._find_moved(kept, _content)
-        pairing._refine(kept, _identity)
-        pairing._refine(kept, _type)
-        pairing._find_moved(kept, _identity)
-        pairing._find_moved(kept, _main_content)
-        pairing._find_moved(kept, _as_file)
-        pairing._refine(everything, _words)
+        pairing.rising += [(start + a, start + b) for a, b in aligned(one, other)]
+        kept = [index for index, item in enumerate(ours) if id(item.event) not in gone]
+        for key in (_content, _said, _identity):
+            pairing._find_moved(kept, key)
         return pairing
 
     @property
@@ -162,50 +153,52 @@ class Pairing:
         """All of them."""
         return {**dict(self.rising), **self.moved}
 
-    def _free(self, candidates: Iterable[int]) -> tuple[list[int], list[int]]:
-        used = self.pairs
-        used_theirs = set(used.values())
-        left = [a for a in candidates if a not in used]
-        return left, [b for b in range(len(self.theirs)) if b not in used_theirs]
-
-    def _refine(self, candidates: Iterable[int], key: _Key, closer: _Key | None = None) -> None:
-        """Pair what has equal keys in the gaps between the pairs."""
-        left, right = self._free(candidates)
-        if not left or not right:
-            return
-        found: list[tuple[int, int]] = []
-        i = j = 0
-        for end_a, end_b in [*self.rising, (len(self.ours), len(self.theirs))]:
-            start_i, start_j = i, j
-            while i < len(left) and left[i] < end_a:
-                i += 1
-            while j < len(right) and right[j] < end_b:
-                j += 1
-            if i > start_i and j > start_j:
-                gap_a, gap_b = left[start_i:i], right[start_j:j]
-                places = self._aligned(gap_a, gap_b, key, closer)
-                found += [(gap_a[x], gap_b[y]) for x, y in places]
-        if found:
-            self.rising = sorted([*self.rising, *found])
-
-    def _aligned(
-        self, ours: Sequence[int], theirs: Sequence[int], key: _Key, closer: _Key | None
-    ) -> list[tuple[int, int]]:
-        one, other = [self.ours[a] for a in ours], [self.theirs[b] for b in theirs]
-        near = (list(map(closer, one)), list(map(closer, other))) if closer else None
-        return aligned(list(map(key, one)), list(map(key, other)), closer=near)
-
     def _find_moved(self, candidates: Iterable[int], key: _Key) -> None:
         """Pair what has equal keys anywhere; a message's opening is like too many others."""
-        left, right = self._free(candidates)
+        used = self.pairs
+        used_theirs = set(used.values())
         elsewhere: dict[Hashable, list[int]] = {}
-        for b in reversed(right):
-            if self.theirs[b].event.type != "message":
+        for b in range(len(self.theirs) - 1, -1, -1):
+            if b not in used_theirs and self.theirs[b].event.type != "message":
                 elsewhere.setdefault(key(self.theirs[b]), []).append(b)
-        for a in left if elsewhere else ():
-            others = elsewhere.get(key(self.ours[a]))
-            if others:
+        for a in candidates if elsewhere else ():
+            if a not in used and (others := elsewhere.get(key(self.ours[a]))):
                 self.moved[a] = others.pop()
+
+
+class _Features:
+    """What events are known by, as numbers: equal for equal things. See `finder.align.Item`."""
+
+    def __init__(self, gone: Collection[int], altered: Collection[int]) -> None:
+        self._gone = gone
+        self._altered = altered
+        self._numbers: dict[Hashable, int] = {}
+        self._alone = 0
+
+    def of(self, item: Item) -> tuple[int, ...]:
+        """Content that tells which event it is, any content, the words, ids, the type; then what
+        is said to be gone, and the words in another type of event."""
+        content = self._number(_content(item), 0)
+        said = self._number(_said(item), 1)
+        words = self._number(_words(item), 2)
+        whole = self._number(_whole(item), 3)
+        known = id(item.event)
+        if known in self._gone:
+            return (*(self._none() for _ in range(5)), content, words, whole)
+        identity = self._number(_identity(item), 4)
+        type_ = self._number(item.event.type, 5)
+        if known in self._altered:
+            return (*(self._none() for _ in range(3)), identity, type_, self._none(), words, whole)
+        telling = content if _is_telling(item.event) else self._none()
+        return telling, content, said, identity, type_, content, words, whole
+
+    def _number(self, key: Hashable, kind: int) -> int:
+        return self._numbers.setdefault((kind, key), len(self._numbers))
+
+    def _none(self) -> int:
+        """A number that equals no other one."""
+        self._alone -= 1
+        return self._alone
 
 
 def _equal_start(ours: Sequence[Item], theirs: Sequence[Item], known: Collection[int]) -> int:
@@ -268,6 +261,11 @@ def _without_ids(item: Item) -> Hashable:
     if event.type not in _WITHOUT_IDS:
         return event.type, id(item)
     return event.type, *[_hashable(getattr(event, name)) for name in _WITHOUT_IDS[event.type]]
+
+
+def _said(item: Item) -> Hashable:
+    """The words alone, whatever else has changed; a unique value where there are none."""
+    return item.event.type, _words(item)
 
 
 def _identity(item: Item) -> Hashable:

@@ -216,15 +216,25 @@ def test_answers_of_ids_that_are_used_again() -> None:
     assert answers(events) == {3: 5, 4: 6}
 
 
+def letters(text: str) -> list[tuple[int, int]]:
+    return [(ord(letter), ord(letter)) for letter in text]
+
+
 def test_aligning_takes_the_later_of_two_openings() -> None:
-    assert aligned("mma", "ma") == [(1, 0), (2, 1)]
-    assert aligned("", "abc") == []
-    assert aligned("abcbd", "xbcydx") == [(1, 1), (2, 2), (4, 4)]
+    assert aligned(letters("mma"), letters("ma")) == [(1, 0), (2, 1)]
+    assert aligned([], letters("abc")) == []
+    assert aligned(letters("abcbd"), letters("xbcydx")) == [(1, 1), (2, 2), (4, 4)]
+
+
+def test_aligning_prefers_what_is_more_telling() -> None:
+    ours = [(1, 9, 0), (2, 9, 0), (3, 9, 0)]
+    theirs = [(2, 9, 0), (7, 9, 0)]
+    assert aligned(ours, theirs) == [(1, 0), (2, 1)]
 
 
 @given(st.text("abc", max_size=9), st.text("abc", max_size=9))
 def test_alignments_rise_and_pair_equal_ones(one: str, other: str) -> None:
-    pairs = aligned(one, other)
+    pairs = aligned(letters(one), letters(other))
     assert pairs == sorted(pairs)
     assert len({a for a, _ in pairs}) == len({b for _, b in pairs}) == len(pairs)
     assert all(one[a] == other[b] for a, b in pairs)
