@@ -74,7 +74,9 @@ class Want:
     Attributes:
         ids: sessions with exactly these ids.
         prefix: sessions whose id starts so, in any case.
-        words: each of them somewhere in title, id, directory or agent, in any case.
+        words: each of them somewhere in title, directory or agent, or at the beginning of the
+            id or of a part of it, in any case.
+        spellings: like `words`, but of each of these groups any one word.
         roots: no subagents.
         directory: in this folder or below it.
         since, until: `updated` within these, milliseconds UTC.
@@ -85,6 +87,7 @@ class Want:
     ids: tuple[str, ...] | None = None
     prefix: str | None = None
     words: tuple[str, ...] = ()
+    spellings: tuple[tuple[str, ...], ...] = ()
     roots: bool = False
     directory: str | None = None
     since: int | None = None
@@ -105,6 +108,15 @@ class Candidate(NamedTuple):
     """A session that may have what is sought; `updated`: milliseconds UTC."""
 
     ref: Ref
+    updated: int | None
+
+
+class Named(NamedTuple):
+    """What a session is called, where it worked and with which agent; `updated`: ms UTC."""
+
+    title: str | None
+    directory: str | None
+    agent: str | None
     updated: int | None
 
 
@@ -189,6 +201,16 @@ class Adapter(ABC):
             else:
                 sessions.append(Candidate(found.ref, found.updated))
         yield from sorted(sessions, key=lambda c: -(c.updated or 0))
+
+    def names(self, store: Store, since: int | None = None) -> Iterator[Named]:
+        """What sessions are called and where they worked; of those updated `since` then, or all.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+        for found in self.sessions(store, Want(since=since, raw=False)):
+            if isinstance(found, Session):
+                yield Named(found.title, found.directory, found.agent, found.updated)
 
     def count(self, store: Store) -> int | None:
         """How many sessions the store holds, subagents included; None: only a listing tells.

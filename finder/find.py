@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from finder.adapter import Store, Want
 from finder.library import Below, Entry, Key, Library, key_of, parent_of
@@ -77,8 +77,7 @@ class Query:
         return self.until is None or (session.updated is not None and session.updated <= self.until)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class Row(NamedTuple):
     """One result.
 
     Attributes:
@@ -100,8 +99,7 @@ class Row:
         return self.entry.session
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Searched:
+class Searched(NamedTuple):
     """One store that was searched. `sessions`: how many it holds; None: not quickly told."""
 
     store: Store
@@ -109,8 +107,7 @@ class Searched:
     failed: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class Answer(NamedTuple):
     """What was found, where it was looked for, and what could not be read."""
 
     rows: tuple[Row, ...]
@@ -197,19 +194,22 @@ class _Search:
         want = self.query.narrowed
         literally = self.library.keys(replace(want, words=self.query.words))
         self._judge(literally, matcher.literal, must=True)
-        rows = self._folded()
-        if matcher.forgives and not (self.query.limit and len(rows) >= self.query.limit):
-            self._forgiving(matcher, want)
-            rows = self._folded()
-        return rows
+        # Typing errors are thought of where nothing is as it was typed.
+        return self._folded() or (self._forgiving(matcher, want) if matcher.forgives else [])
 
-    def _forgiving(self, matcher: Matcher, want: Want) -> None:
-        """Add what matches but for typing errors."""
-        rest = [key for key in self.library.keys(want) if key not in self.scores]
-        self.library.lookup(rest)
-        entries = (self.library.entry(key) for key in rest)
-        matcher.learn(entry.session for entry in entries if entry)
-        self._judge(rest, matcher.fuzzy, must=True)
+    def _forgiving(self, matcher: Matcher, want: Want) -> list[Row]:
+        """What matches but for typing errors."""
+        vocabulary = self.library.vocabulary()
+        rows = self._nearly(matcher, want, vocabulary.words)
+        if rows or vocabulary.sure:
+            return rows
+        return self._nearly(matcher, want, self.library.vocabulary(anew=True).words)
+
+    def _nearly(self, matcher: Matcher, want: Want, words: Iterable[str]) -> list[Row]:
+        matcher.learn_words(words)
+        nearly = self.library.keys(replace(want, spellings=matcher.spellings()))
+        self._judge(nearly, matcher.fuzzy, must=True)
+        return self._folded()
 
     def _newest(self, limit: int) -> list[Row]:
         """The rows updated last, without listing all that a database has.
@@ -297,7 +297,7 @@ class _Search:
         for row in rows:
             below = tuple(trees[key_of(row.session)])
             matched = tuple(b for b in below if key_of(b.session) in matching)
-            counted.append(replace(row, subagents=below, matched_subagents=matched))
+            counted.append(row._replace(subagents=below, matched_subagents=matched))
         return counted
 
 

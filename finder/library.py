@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 from finder import files
 from finder.adapter import Store, Want
@@ -14,6 +15,9 @@ from finder.model import Problem, Session
 from finder.places import Places
 from finder.registry import Registry
 from finder.source import Source
+
+if TYPE_CHECKING:
+    from finder.vocabulary import Words
 
 Key = tuple[str, str]
 """What makes two copies one session: the tool and the id."""
@@ -29,8 +33,7 @@ def parent_of(session: Session) -> Key | None:
     return (session.parent.tool, session.parent.id) if session.parent else None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class Entry(NamedTuple):
     """One session, wherever it was found.
 
     Attributes:
@@ -44,8 +47,7 @@ class Entry:
     also_in: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Below:
+class Below(NamedTuple):
     """A session in the tree below another one; `depth` 1 is a child."""
 
     session: Session
@@ -62,9 +64,14 @@ class Library:
         tools: Collection[str] = (),
         *,
         raw: bool = True,
+        cache: Path | None = None,
     ) -> None:
-        """With `raw` the sessions come with their native records, which costs time."""
+        """With `raw` the sessions come with their native records, which costs time.
+
+        `cache`: a folder for what makes later runs faster; None: nothing is kept.
+        """
         self.sources: list[Source] = []
+        self._cache = cache
         self._registry = registry
         self._hindrances: list[Problem] = []
         self._by_tool: dict[str, list[Source]] = {}
@@ -98,14 +105,14 @@ class Library:
             NotFoundError, StoreError: there is nothing at a root that any adapter knows.
         """
         if not roots:
-            return cls(registry, registry.discover(places), tools, raw=raw)
+            return cls(registry, registry.discover(places), tools, raw=raw, cache=places.cache())
         found: list[Store | Problem] = []
         for root in roots:
             below = list(registry.below(root))
             if not below:
                 raise unrecognised(root)
             found += below
-        return cls(registry, found, tools, raw=raw)
+        return cls(registry, found, tools, raw=raw, cache=places.cache())
 
     @property
     def problems(self) -> list[Problem]:
@@ -136,6 +143,13 @@ class Library:
         """The keys of the sessions that fit in any store, and perhaps more."""
         listings = (source.listing(want or Want()) for source in self.sources)
         return {key_of(session) for listing in listings for session in listing}
+
+    def vocabulary(self, *, anew: bool = False) -> Words:
+        """The words of all titles and of the innermost folders; see `finder.vocabulary`."""
+        from finder.vocabulary import Words, words_of
+
+        found = [words_of(source, self._cache, anew=anew) for source in self.sources]
+        return Words(set().union(*(f.words for f in found)), all(f.sure for f in found))
 
     def lookup(self, keys: Iterable[Key]) -> None:
         """Ask each store for what it has of these, so that `entry` knows all copies."""

@@ -17,7 +17,6 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from functools import cache
 from typing import NamedTuple
 
@@ -31,8 +30,7 @@ _Hit = tuple[float, str, str]  # of one word: its value, field and tier
 _NAMES = ("title", "id", "agent", "directory")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Match:
+class Match(NamedTuple):
     """Where and how one word of the query was found."""
 
     word: str
@@ -40,8 +38,7 @@ class Match:
     tier: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Score:
+class Score(NamedTuple):
     """How well a session fits: 0 to 1, and why."""
 
     value: float
@@ -138,6 +135,10 @@ class Matcher:
             self._close[word] = frozenset(
                 found for found, distance, _ in near if distance <= typos_allowed(found)
             )
+
+    def spellings(self) -> tuple[tuple[str, ...], ...]:
+        """Each word with those that are a typing error away from it, once learned."""
+        return tuple((word, *sorted(self.close(word))) for word in self.words)
 
     def close(self, word: str) -> frozenset[str]:
         """The words that are a typing error away from this one of the query, once learned."""

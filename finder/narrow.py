@@ -88,7 +88,7 @@ class Index:
         matcher = Matcher(words)
         scores: dict[int, float | None] = dict(self._literal(matcher, wanted))
         found = self._answer(scores, words)
-        if matcher.forgives and len(found) < self._query.limit:
+        if matcher.forgives and not found:
             scores.update(self._forgiving(matcher, scores, wanted))
             found = self._answer(scores, words)
         return found

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from finder.adapter import Adapter, Store, Want
+from finder.adapter import Adapter, Named, Store, Want
 from finder.errors import StoreError
 from finder.model import Problem, Session
 
@@ -103,6 +103,21 @@ class Source:
                     queue.append(session.ref.id)
                     found.append(session)
         return found
+
+    def names(self, since: int | None = None) -> list[Named]:
+        """What the sessions are called; of a database those updated since then."""
+        if self.whole or self.store.kind != "database":
+            sessions = self.listing(Want())
+            return [Named(s.title, s.directory, s.agent, s.updated) for s in sessions]
+        named: list[Named] = []
+        self._guarded(lambda: named.extend(self.adapter.names(self.store, since)))
+        return named
+
+    def stamp(self) -> str:
+        """Changes whenever the database does; it is taken before what is read."""
+        from finder import sqlite
+
+        return sqlite.stamp(self.store.path)
 
     def count(self) -> int | None:
         """How many sessions the store holds, where that is known or quickly told."""

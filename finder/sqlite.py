@@ -102,6 +102,11 @@ def _beside(path: Path, suffix: str) -> Path:
     return path.with_name(path.name + suffix)
 
 
+def stamp(path: Path) -> str:
+    """Changes whenever the database does."""
+    return str(_signature(path))
+
+
 def _signature(path: Path) -> tuple[tuple[int, int] | None, ...]:
     """Size and modification time of the database and of the logs beside it."""
 

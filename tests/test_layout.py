@@ -22,7 +22,7 @@ LEVELS = [
     {"finder.writing"},
     {"finder.adapter"},
     {"finder.registry"},
-    {"finder.source", "finder.testing"},
+    {"finder.source", "finder.testing", "finder.vocabulary"},
     {"finder.library", "finder.match"},
     {"finder.find", "finder.get", "finder.convert", "finder.compare"},
     {"finder.render"},

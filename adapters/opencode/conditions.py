@@ -27,7 +27,9 @@ def condition(columns: tuple[str, ...], want: Want | None) -> tuple[str, list[An
         values += want.ids
     if want.prefix:
         clauses.append(_begins(want.prefix, values))
-    clauses += [_has(word, columns, values) for word in want.words]
+    for group in (*((word,) for word in want.words), *want.spellings):
+        tests = [_has(word, columns, values) for word in group]
+        clauses.append(f"({' OR '.join(tests)})")
     if want.roots and "parent_id" in columns:
         clauses.append("parent_id IS NULL")
     if want.since is not None and "time_updated" in columns:

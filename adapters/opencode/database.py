@@ -22,7 +22,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from finder.adapter import Adapter, Can, Candidate, Resume, Store, Want
+from finder.adapter import Adapter, Can, Candidate, Named, Resume, Store, Want
 from finder.errors import StoreError
 from finder.model import Problem, Ref, Session
 
@@ -131,6 +131,11 @@ class OpenCodeDatabase(Adapter):
         from adapters.opencode.search import candidates
 
         yield from candidates(store.path, self.tool, sought, want)
+
+    def names(self, store: Store, since: int | None = None) -> Iterator[Named]:
+        from adapters.opencode.listing import names
+
+        yield from names(store.path, since)
 
     def descendants(self, store: Store, ids: Sequence[str]) -> Iterator[Session]:
         from adapters.opencode.listing import descendants

@@ -19,7 +19,7 @@ from adapters.opencode.schema import (
 )
 from adapters.opencode.sessions import header
 from finder import sqlite
-from finder.adapter import Want
+from finder.adapter import Named, Want
 from finder.jsonio import mapping, string
 from finder.model import JsonObject, Problem, Ref, Session
 
@@ -62,6 +62,24 @@ def count(path: Path) -> int:
         return int(connection.execute(query).fetchone()[0])
 
     return sqlite.read(path, work)
+
+
+def names(path: Path, since: int | None) -> Iterator[Named]:
+    """What the sessions are called."""
+
+    def work(connection: sqlite3.Connection) -> list[Named]:
+        tables = sqlite.tables(connection)
+        check(tables, str(path))
+        found: list[Named] = []
+        for table in (t for t in SESSION_TABLES if "id" in tables.get(t, ())):
+            where, values = condition(tables[table], Want(since=since))
+            wanted = ("title", "directory", "agent", "time_updated")
+            columns = [c if c in tables[table] else "NULL" for c in wanted]
+            query = f"SELECT {', '.join(columns)} FROM {table}{where}"
+            found += map(Named._make, connection.execute(query, values).fetchall())
+        return found
+
+    yield from sqlite.read(path, work)
 
 
 @dataclass(slots=True)

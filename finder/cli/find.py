@@ -69,7 +69,8 @@ def command(  # noqa: PLR0913  (one parameter for each option)
     """List sessions, or those that match all words of QUERY.
 
     The words are looked for in title, id, directory and agent, in any case. Whole words come
-    before beginnings, those before insides, those before typing errors; then the newest first.
+    before beginnings, those before insides; then the newest first. Where nothing is as it was
+    typed, typing errors are forgiven.
     Subagents are counted with their parents.
     """
     setting = setting_of(ctx)

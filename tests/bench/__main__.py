@@ -19,9 +19,6 @@ def main() -> int:
     known = all_rows(peers.install() if called.peers else {})
     chosen = _chosen(known, called.rows)
     programs = {row.name: row.program() for row in chosen}
-    print(
-        f"stores in {stores.cache_folder()} take {stores.disk_use() / 1e9:.1f} GB", file=sys.stderr
-    )
     try:
         measured = interleaved(programs, called.runs, _told)
     except WrongAnswerError as error:
@@ -32,7 +29,8 @@ def main() -> int:
     document = {"at": datetime.now(UTC).isoformat(), "machine": report.machine(), "rows": found}
     written = called.json or stores.cache_folder() / "bench.json"
     written.write_text(json.dumps(document, indent=2))
-    print(f"\nwritten as JSON to {written}", file=sys.stderr)
+    gigabytes = stores.disk_use() / 1e9
+    print(f"\nwritten as JSON to {written}; the stores take {gigabytes:.1f} GB", file=sys.stderr)
     return int(any(line["verdict"] == "outside" for line in found))
 
 

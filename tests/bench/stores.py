@@ -70,8 +70,11 @@ def copy_of(name: str) -> Home:
 
 def disk_use() -> int:
     """Bytes that the cache folder takes."""
-    files = (path.lstat() for path in cache_folder().rglob("*") if path.is_file())
-    return sum(file.st_blocks * 512 for file in files)
+    found = 0
+    for folder, _, names in os.walk(cache_folder()):
+        for name in names:
+            found += os.lstat(os.path.join(folder, name)).st_blocks * 512  # noqa: PTH118
+    return found
 
 
 def _folder(cache: Path, name: str) -> Path:

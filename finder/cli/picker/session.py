@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import islice
 
 from prompt_toolkit.input import Input
@@ -136,7 +136,7 @@ class Picker:
 
     def _preview(self, asked: tuple[Row, int, int], wanted: Wanted) -> None:
         row, width, height = asked
-        row = replace(row, subagents=())  # a long list of them would stand before the story
+        row = row._replace(subagents=())  # a long list of them would stand before the story
         lines = story_lines(self.setting, self.searching.library, row, width, _MOST_EVENTS)
         for part, whole in portions(lines, height, _MOST_LINES):
             if not wanted():
