@@ -144,7 +144,7 @@ class Pairing:
         pairing = cls(ours, theirs, rising=[(index, index) for index in range(start)])
         pairing.rising += [(start + a, start + b) for a, b in aligned(one, other)]
         kept = [index for index, item in enumerate(ours) if id(item.event) not in gone]
-        for key in (_content, _said, _identity):
+        for key in (_content, _said, _without_ids, _identity, _main_content, _as_file):
             pairing._find_moved(kept, key)
         return pairing
 
@@ -288,10 +288,6 @@ def _main_content(item: Item) -> Hashable:
 def _as_file(item: Item) -> Hashable:
     """Files may stand elsewhere and under another name: what is left of them is paired in turn."""
     return item.event.type if item.event.type == "attachment" else id(item)
-
-
-def _type(item: Item) -> Hashable:
-    return item.event.type
 
 
 def _words(item: Item) -> Hashable:

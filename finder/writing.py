@@ -115,11 +115,12 @@ class Report:
     @property
     def altered(self) -> frozenset[int]:
         """What `id()` gives for the events of which some content is said to be another."""
-        return frozenset(
+        changed = frozenset(
             event
             for kind, event, name in self.single
             if kind != "dropped" and name in CONTENT_FIELDS
         )
+        return changed | self.unlike.keys()
 
     def reason(
         self, kind: LossKind, event: Event | None, type_: str, name: str | None
