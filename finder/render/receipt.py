@@ -12,7 +12,9 @@ from finder.render.text import line
 from finder.staging import Receipt
 from finder.writing import Loss
 
-_MOST_LINES = 16
+_MOST_LINES = 12
+_MOST_SUBJECTS = 5
+_Reason = tuple[str, str, bool]  # the kind, the note, and whether it is about fields
 _ORDER = ("dropped", "changed", "lowered", "invented")
 
 
@@ -80,15 +82,15 @@ def summary(done: Conversion, target: str) -> Iterator[str]:
     if not all(account.measured for account in done.receipts):
         yield "  a document for people: nothing can read it back, so no loss was measured"
         return
-    losses = _together(done.receipts)
-    if not losses:
+    reasons = _by_reason(done.receipts)
+    if not reasons:
         exact = all(account.exact for account in done.receipts)
         yield "  nothing lost" + (": every record is the same" if exact else "")
-    for loss in losses[:_MOST_LINES]:
-        what = loss.type if loss.field is None else f"{loss.type} {loss.field}"
-        yield f"  {loss.kind:8} {loss.count:>5} × " + line(f"{what}: {loss.note}")
-    if len(losses) > _MOST_LINES:
-        rest = len(losses) - _MOST_LINES
+    for (kind, note, _), losses in reasons[:_MOST_LINES]:
+        count = sum(loss.count for loss in losses)
+        yield f"  {kind:8} {count:>5} × " + line(f"{_subjects(losses)}: {note}")
+    if len(reasons) > _MOST_LINES:
+        rest = len(reasons) - _MOST_LINES
         yield f"  and {rest} more kinds of difference; --json and --receipt FILE have all"
 
 
@@ -96,20 +98,32 @@ def _counted(number: int, word: str) -> str:
     return f"{number:,} {word}" + ("" if number == 1 else "s")
 
 
-def _together(accounts: Sequence[Receipt]) -> list[Loss]:
-    """The losses of all sessions, the gravest kind first."""
-    found: dict[tuple[str, str, str | None, str], Loss] = {}
+def _by_reason(accounts: Sequence[Receipt]) -> list[tuple[_Reason, list[Loss]]]:
+    """The losses of all sessions by reason: the gravest kind first, whole events before fields."""
+    found: dict[_Reason, list[Loss]] = {}
     for account in accounts:
         for loss in account.losses:
-            key = (loss.kind, loss.type, loss.field, loss.note)
-            before = found.get(key)
-            count = loss.count + (before.count if before else 0)
-            found[key] = Loss(
-                kind=loss.kind,
-                type=loss.type,
-                field=loss.field,
-                count=count,
-                first=before.first if before else loss.first,
-                note=loss.note,
-            )
-    return sorted(found.values(), key=lambda loss: (_ORDER.index(loss.kind), -loss.count))
+            found.setdefault((loss.kind, loss.note, loss.field is not None), []).append(loss)
+
+    def rank(item: tuple[_Reason, list[Loss]]) -> tuple[int, bool, int]:
+        (kind, _, of_fields), losses = item
+        return _ORDER.index(kind), of_fields, -sum(loss.count for loss in losses)
+
+    return sorted(found.items(), key=rank)
+
+
+def _subjects(losses: Sequence[Loss]) -> str:
+    """What the losses are of: ``message model, agent``, or ``at of message, text``."""
+    subjects = list(dict.fromkeys((loss.type, loss.field) for loss in losses))
+    types = list(dict.fromkeys(kind for kind, _ in subjects))
+    names = list(dict.fromkeys(name for _, name in subjects))
+    if len(types) == 1 and None not in names:
+        return f"{types[0]} {_listed(names)}"
+    if len(names) == 1:
+        return _listed(types) if names[0] is None else f"{names[0]} of {_listed(types)}"
+    return _listed([kind if name is None else f"{kind} {name}" for kind, name in subjects])
+
+
+def _listed(words: Sequence[str | None]) -> str:
+    shown = [str(word) for word in words[:_MOST_SUBJECTS]]
+    return ", ".join(shown) + (", …" if len(words) > len(shown) else "")

@@ -99,8 +99,10 @@ def test_a_session_with_its_subagents_goes_into_a_folder_of_its_own(call: Callin
     assert written["parent"] == top
     assert written["said"] == [["user", "of the child"]]
     assert "mem:ses_one with 1 subagent, 12 events, to plain" in done.out
-    assert "dropped      1 × reasoning: plain has no place for it" in done.out
-    assert "lowered      1 × text labels.synthetic: plain has no labels" in done.out
+    place = "plain has no place for it"
+    assert f"  dropped      4 × reasoning, subagent, opaque, compaction: {place}\n" in done.out
+    assert f"  dropped      4 × session created, message at, message usage: {place}\n" in done.out
+    assert "  lowered      1 × text labels.synthetic: plain has no labels\n" in done.out
 
 
 def test_without_subagents_there_are_none(call: Calling) -> None:
