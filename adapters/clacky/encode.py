@@ -94,7 +94,7 @@ def _translated(session: Session, events: Sequence[Event], plan: Plan, report: R
     entries = Composer(report, events).compose()
     archived = [entry for entry in entries if entry.state == "archived"]
     live = _in_order(entries)
-    record = _session_object(session, live, plan, report)
+    record = _session_object(session, entries, plan, report)
     archives: dict[str, str] = {}
     name, archived_at = None, None
     if archived:
@@ -194,11 +194,12 @@ def _content(parts: Sequence[JsonObject]) -> Json:
 
 
 def _session_object(
-    session: Session, live: Sequence[Entry], plan: Plan, report: Report
+    session: Session, entries: Sequence[Entry], plan: Plan, report: Report
 ) -> JsonObject:
     """All but the messages."""
+    live = [entry for entry in entries if entry.state != "archived"]
     undone = UNDONE if any(entry.state == "hidden" for entry in live) else 0
-    usages = [made.token_usage(entry.message) for entry in live if entry.message is not None]
+    usages = [made.token_usage(entry.message) for entry in entries if entry.message is not None]
     costs = [usage["cost"] or 0.0 for usage in usages if usage is not None]
     directory = plan.directory if plan.directory is not None else session.directory
     if directory is None:
@@ -207,7 +208,7 @@ def _session_object(
         "session_id": plan.id,
         "name": _name(session, live, report),
         "created_at": _iso(_created(session, live, plan, report)),
-        "updated_at": _iso(plan.now),
+        "updated_at": _iso(plan.now - plan.now % 1000),
         "working_dir": "." if directory is None else made.clean(directory),
         "source": "manual",
         "agent_profile": session.agent if session.agent in _PROFILES else "coding",
@@ -311,7 +312,6 @@ def _account_for_messages(report: Report) -> None:
     report.rule("dropped", "message", None, NO_CONTENT)
     for name in ("model", "agent", "finished", "error", "cost"):
         report.rule("dropped", "message", name, _NO_PLACE)
-    report.rule("dropped", "message", "usage", "OpenClacky does not count these tokens")
     for name in ("usage", "usage.cache_read", "usage.cache_write"):
         report.rule("invented", "message", name, "its interface calculates with these: 0")
     # A message without content is dropped, and one that was divided invented: which of several
@@ -319,6 +319,8 @@ def _account_for_messages(report: Report) -> None:
     for name in ("at", "role", "usage", "cost"):
         for kind in ALTERED:
             report.rule(kind, "message", name, split)
+    uncounted = "OpenClacky does not count these tokens"
+    report.rule("dropped", "message", "usage.reasoning", uncounted)
     flagged = "OpenClacky flags a message by what is said in it"
     report.rule("lowered", "message", "labels", flagged)
     report.rule("invented", "message", "labels", flagged)

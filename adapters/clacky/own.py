@@ -95,6 +95,8 @@ def renamed(found: Records, base: str, session: Session, report: Report) -> Reco
         report.rule("changed", "compaction", "archive", why)
         for label in ("forked", "inferred"):
             report.rule("lowered", "session", f"labels.{label}", why)
+        for type_ in ("tool_call", "tool_result", "subagent"):
+            report.rule("changed", type_, "call", f"{why}, and archived calls after their archive")
     archives = {
         names.get(name, name): _of_copy(text, found.record["session_id"]) if is_copy else text
         for name, text in found.archives.items()
