@@ -101,7 +101,7 @@ def test_a_session_with_its_subagents_goes_into_a_folder_of_its_own(call: Callin
     assert "mem:ses_one with 1 subagent, 12 events, to plain" in done.out
     place = "plain has no place for it"
     assert f"  dropped      4 × reasoning, subagent, opaque, compaction: {place}\n" in done.out
-    assert f"  dropped      4 × session created, message at, message usage: {place}\n" in done.out
+    assert f"  dropped      2 × session created, message at: {place}\n" in done.out
     assert "  lowered      1 × text labels.synthetic: plain has no labels\n" in done.out
 
 
