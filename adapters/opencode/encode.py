@@ -14,32 +14,18 @@ from dataclasses import dataclass, field
 from adapters.opencode import demands, foreign, own, reasons, renew
 from adapters.opencode.ids import TOOL, Ids, is_id
 from adapters.opencode.made import named
-from adapters.opencode.own import Beside, BesideKind, Kept
+from adapters.opencode.own import Beside, Form, Kept
 from finder import jsonio
 from finder.jsonio import integer, mapping, string
 from finder.model import Event, Json, JsonObject, Session
 from finder.writing import Draft, File, Plan, Report
 
-
-@dataclass(frozen=True, slots=True)
-class Form:
-    """What one of OpenCode's forms holds.
-
-    Attributes:
-        name: for people.
-        beside: what it has besides messages and parts.
-        current: the program of today is to go on from it; False: older records, too, are as
-            this form had them.
-    """
-
-    name: str
-    beside: frozenset[BesideKind]
-    current: bool = True
-
-
 EXPORT = Form("an export", frozenset({"key"}))
-FILES = Form("the file store", frozenset({"todo", "diff", "output"}), current=False)
+FILES = Form(
+    "the file store", frozenset({"todo", "diff", "output"}), current=False, todo_rows=False
+)
 DATABASE = Form("the database", frozenset({"todo", "diff", "output", "row"}))
+OLDER_DATABASE = Form("a database of before 1.17", frozenset({"todo", "diff", "output"}))
 
 
 @dataclass(slots=True)
@@ -103,7 +89,7 @@ def _written_back(
     session: Session, events: Sequence[Event], plan: Plan, report: Report, form: Form
 ) -> Encoded:
     records = own.records(session, events)
-    messages = reasons.of_own(report, records, form.name, form.beside, form.current)
+    messages = reasons.of_own(report, records, form)
     ids = Ids(plan.id)
     before = string(records.info.get("id")) or session.ref.id
     info, fits = records.info or _header_info(session, plan), True

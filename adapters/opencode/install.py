@@ -19,7 +19,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from adapters.opencode import renew, tables
-from adapters.opencode.encode import DATABASE, Encoded, encoded, side_files
+from adapters.opencode.encode import DATABASE, OLDER_DATABASE, Encoded, Form, encoded, side_files
 from adapters.opencode.ids import Ids
 from adapters.opencode.project import GLOBAL, Project, project_of
 from adapters.opencode.tables import CONTENT, Schema
@@ -48,17 +48,19 @@ class LiveDatabase(Installation):
     Attributes:
         data: the program's data folder, where the files are that go with sessions.
         folder: the working directory of sessions that have none.
+        form: what this version of the database holds.
     """
 
     store: Path
     data: Path
     folder: Path
+    form: Form
     _projects: dict[str, Project] = field(default_factory=dict)
 
     def encode(
         self, session: Session, events: Sequence[Event], plan: Plan, report: Report
     ) -> DatabaseDraft:
-        made = encoded(session, events, plan, report, DATABASE)
+        made = encoded(session, events, plan, report, self.form)
         if not string(made.info.get("directory")):
             made.info = {**made.info, "directory": str(self.folder)}
             report.rule("invented", "session", "directory", "OpenCode has no session without one")
@@ -334,5 +336,6 @@ def live_database(places: Places) -> LiveDatabase:
             hint="name it in OPENCODE_DB" if found else "start opencode once, then try again",
         )
     path = own
-    sqlite.read(path, lambda connection: Schema(connection, str(path)).by_remote)
-    return LiveDatabase(path, homes.data_folder(places), places.cwd)
+    columns = sqlite.read(path, lambda connection: Schema(connection, str(path)).columns)
+    form = DATABASE if "session_input" in columns else OLDER_DATABASE
+    return LiveDatabase(path, homes.data_folder(places), places.cwd, form)

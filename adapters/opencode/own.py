@@ -22,6 +22,24 @@ BesideKind = Literal["todo", "diff", "output", "row", "key"]
 
 
 @dataclass(frozen=True, slots=True)
+class Form:
+    """What one of OpenCode's forms holds.
+
+    Attributes:
+        name: for people.
+        beside: what it has besides messages and parts.
+        current: the program of today is to go on from it; False: older records, too, are as
+            this form had them.
+        todo_rows: each item of a todo list is a record.
+    """
+
+    name: str
+    beside: frozenset[BesideKind]
+    current: bool = True
+    todo_rows: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Beside:
     """What is kept beside messages and parts.
 

@@ -5,9 +5,7 @@ What is done to single events is said where it is done.
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
-from adapters.opencode.own import Kept, Records
+from adapters.opencode.own import Form, Kept, Records
 from finder.writing import LossKind, Report
 
 _Rules = tuple[tuple[LossKind, str, str | None, str], ...]
@@ -131,26 +129,24 @@ _OLDER: _Rules = (
 )  # fmt: skip
 
 
-def of_own(
-    report: Report, records: Records, form: str, beside: Collection[str], current: bool
-) -> list[Kept]:
+def of_own(report: Report, records: Records, form: Form) -> list[Kept]:
     """Of OpenCode's own records in another of its forms; the messages that have a place there."""
     for event in records.left:
         report.dropped(event, note="the record cannot be read, or belongs to none that can")
     for one in records.beside:
-        if one.kind == "output" and one.kind not in beside:
-            report.dropped(one.event, "data", note=f"{form} has only the path of it")
-        elif one.kind not in beside:
-            report.dropped(one.event, note=f"{form} has no place for it")
-        elif one.kind == "todo" and isinstance(one.value, dict) is not ("row" in beside):
+        if one.kind == "output" and one.kind not in form.beside:
+            report.dropped(one.event, "data", note=f"{form.name} has only the path of it")
+        elif one.kind not in form.beside:
+            report.dropped(one.event, note=f"{form.name} has no place for it")
+        elif one.kind == "todo" and isinstance(one.value, dict) is not form.todo_rows:
             report.changed(one.event, "text", note=_TODOS)
-    for kind, type_, name, note in (*_OWN, *(_OLDER if current else ())):
+    for kind, type_, name, note in (*_OWN, *(_OLDER if form.current else ())):
         report.rule(kind, type_, name, note)
     kept = []
     # Of a session that was deleted as a whole, all that is left of it is brought back.
     lives = any(message.info is not None for message in records.messages)
     for message in records.messages:
-        left_over = current and lives and message.is_left_over
+        left_over = form.current and lives and message.is_left_over
         if message.info is None and (not message.parts or left_over):
             for event in message.events:
                 report.dropped(event, note="left over from a message that was deleted")

@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from adapters.opencode.encode import Encoded, todo_items
+from adapters.opencode.encode import Encoded
 from adapters.opencode.own import Kept
 from adapters.opencode.project import Project
 from finder import jsonio, sqlite
@@ -82,11 +82,12 @@ def session_rows(made: Encoded, project: Project) -> Iterator[Row]:
         for part in kept.parts:
             yield "part", _part(part, kept, identifier)
     updated = _time(made.info, "updated")
-    for position, todo in enumerate(todo_items(made.beside) or []):
-        yield "todo", _todo(mapping(todo), identifier, position, updated)
     for one in made.beside:
-        if one.kind == "row":
+        if one.kind in ("row", "todo") and isinstance(one.value, dict):
             yield one.value["table"], _stored(one.value, identifier)
+        elif one.kind == "todo":
+            for position, todo in enumerate(one.value):
+                yield "todo", _todo(mapping(todo), identifier, position, updated)
 
 
 def project_row(project: Project, now: int) -> Row:
