@@ -19,8 +19,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from adapters.opencode import renew, tables
-from adapters.opencode.encode import DATABASE, OLDER_DATABASE, Encoded, Form, encoded, side_files
+from adapters.opencode.encode import DATABASE, OLDER_DATABASE, Encoded, encoded, side_files
 from adapters.opencode.ids import Ids
+from adapters.opencode.own import Form
 from adapters.opencode.project import GLOBAL, Project, project_of
 from adapters.opencode.tables import CONTENT, Schema
 from finder import files, sqlite
