@@ -1,4 +1,4 @@
-"""OpenClacky's sessions, read.
+"""OpenClacky's sessions, read and written.
 
 Root: ``$HOME/.clacky`` and nothing else; the tool knows no environment variable for it.
 
@@ -21,6 +21,8 @@ no person and no model said is flagged ``system_injected`` in newer versions and
 in older ones (`adapters.clacky.injected`). An archive is Markdown without ids and times, with
 tool results cut at 500 characters (`adapters.clacky.archive`); how it is joined to what is left
 stands in `adapters.clacky.story`.
+
+Sessions of other tools are written by `adapters.clacky.encode`, its own by `adapters.clacky.own`.
 
 Known from the code of 0.5.0 to 0.9.19 and of 1.5.1, and from stores that 0.5.0, 0.7.0, 0.9.19
 and 1.5.1 wrote: session_manager.rb, agent/session_serializer.rb, agent/message_compressor*.rb,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from adapters.clacky import header
-from adapters.clacky.compose import Entry
+from adapters.clacky.entry import Entry
 from finder.model import Compaction, Event
 from finder.writing import Report, answers
 

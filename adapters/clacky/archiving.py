@@ -11,9 +11,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from adapters.clacky import archive
-from adapters.clacky.compose import Entry
+from adapters.clacky.entry import Entry
 from adapters.clacky.layout import File
-from adapters.clacky.made import arguments, tool_name
+from adapters.clacky.made import tool_name
 from finder.jsonio import string
 from finder.model import (
     Compaction,
@@ -51,7 +51,7 @@ def _section(entry: Entry, name: str) -> str:
     title = f" [Compressed Summary — original conversation at: {name}]" if entry.summary else ""
     lines = [f"## Assistant{title}\n"]
     if entry.calls:
-        lines.append(f"_Tool calls: {'; '.join(map(_called, entry.calls))}_\n")
+        lines.append(f"_Tool calls: {'; '.join(map(_called, entry.calls, entry.arguments))}_\n")
     return "\n".join([*lines, f"{_text(entry)}\n"])
 
 
@@ -59,11 +59,10 @@ def _text(entry: Entry) -> str:
     return "\n".join(string(part.get("text")) or "" for part in entry.texts)
 
 
-def _called(call: ToolCall) -> str:
+def _called(call: ToolCall, arguments: str) -> str:
     """A call as it stands in the line above an answer."""
-    text, _ = arguments(call.input)
     name = tool_name(call.name)
-    return name if text == "{}" else f"{name} | {text}"
+    return name if arguments == "{}" else f"{name} | {arguments}"
 
 
 # -- account ---------------------------------------------------------------------------------

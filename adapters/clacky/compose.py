@@ -15,15 +15,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal
 
 from adapters.clacky import made
+from adapters.clacky.entry import Entry, State
 from adapters.clacky.reasons import Reasons
 from finder.model import (
     Attachment,
     Compaction,
     Event,
-    JsonObject,
     Label,
     Message,
     Reasoning,
@@ -34,58 +33,6 @@ from finder.model import (
     ToolResult,
 )
 from finder.writing import CONTENT_TYPES, Report, Turn, answers, turns
-
-State = Literal["live", "archived", "hidden"]
-
-# What 1.x puts in the place of a result that never came (message_history.rb).
-MISSING = '{"error":"Tool result missing (interrupted)"}'
-UNDONE = 1  # the task of what was undone
-
-
-@dataclass(slots=True, eq=False)
-class Entry:
-    """One message of Clacky's to be.
-
-    Attributes:
-        flagged: the tool speaks.
-        message: the source's message that it opens.
-        texts: content parts, in order.
-        told: the events that it tells besides files and calls, in the order of their reading.
-        names: the ids of its calls here.
-        result, output: of a message that is a tool's result; `call` is the id of its call.
-        answered: results of its calls followed.
-        sealed: and then something else, so that no more calls were made together with these.
-        after: images that came with these results.
-    """
-
-    role: Role
-    state: State
-    flagged: bool = False
-    summary: bool = False
-    at: int | None = None
-    message: Message | None = None
-    texts: list[JsonObject] = field(default_factory=list)
-    told: list[Event] = field(default_factory=list)
-    reasoning: str | None = None
-    files: list[tuple[Attachment, JsonObject]] = field(default_factory=list)
-    calls: list[ToolCall] = field(default_factory=list)
-    names: list[str] = field(default_factory=list)
-    result: ToolResult | None = None
-    call: str = ""
-    output: str = MISSING
-    answered: bool = False
-    sealed: bool = False
-    after: list[Attachment] = field(default_factory=list)
-
-    @property
-    def events(self) -> list[Event]:
-        """All that it tells, in the order of their reading."""
-        result = [] if self.result is None else [self.result]
-        return [*self.told, *(file for file, _ in self.files), *self.calls, *result]
-
-    @property
-    def hidden(self) -> bool:
-        return self.state == "hidden"
 
 
 @dataclass(slots=True)
@@ -359,10 +306,13 @@ class Composer:
         entry = self._open
         if entry is None or entry.role != "assistant" or entry.sealed or entry.summary:
             entry = self._new("assistant", event)
-        self._add_call(entry, event)
-        self._reasons.call(event, hidden=None if entry.state == "archived" else entry.hidden)
+        exact = self._add_call(entry, event)
+        self._reasons.call(event, exact=exact)
+        if entry.state != "archived":
+            self._reasons.labels(event, (), hidden=entry.hidden)
 
-    def _add_call(self, entry: Entry, event: ToolCall) -> None:
+    def _add_call(self, entry: Entry, event: ToolCall) -> bool:
+        """Add it under an id that providers take; whether it is given just what it was."""
         name = event.call
         if not made.is_call_id(name) or name in entry.names:
             name = f"call_{self._place[id(event)]}"
@@ -370,7 +320,10 @@ class Composer:
                 name += "_"
         entry.calls.append(event)
         entry.names.append(name)
+        text, exact = made.arguments(event.input)
+        entry.arguments.append(text)
         self._reasons.call_id(event, name)
+        return exact
 
     def _result(self, event: ToolResult) -> None:
         if id(event) in self._answers:

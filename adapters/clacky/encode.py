@@ -14,7 +14,8 @@ from datetime import UTC, datetime, timedelta
 
 from adapters.clacky import archiving, header, made, own
 from adapters.clacky.account import account_for_order, account_for_times
-from adapters.clacky.compose import UNDONE, Composer, Entry
+from adapters.clacky.compose import Composer
+from adapters.clacky.entry import UNDONE, Entry
 from adapters.clacky.own import Records
 from adapters.clacky.reasons import ALTERED, NO_CONTENT
 from finder import jsonio
@@ -157,16 +158,14 @@ def _message(entry: Entry) -> JsonObject:
     if entry.reasoning is not None:
         message["reasoning_content"] = entry.reasoning
     if entry.calls:
+        calls = zip(entry.calls, entry.names, entry.arguments, strict=True)
         message["tool_calls"] = [
             {
                 "id": name,
                 "type": "function",
-                "function": {
-                    "name": made.tool_name(call.name),
-                    "arguments": made.arguments(call.input)[0],
-                },
+                "function": {"name": made.tool_name(call.name), "arguments": arguments},
             }
-            for call, name in zip(entry.calls, entry.names, strict=True)
+            for call, name, arguments in calls
         ]
     if entry.state == "hidden":
         message["task_id"] = UNDONE

@@ -49,13 +49,14 @@ def arguments(value: Json) -> tuple[str, bool]:
     """
     if value is None:
         return "{}", False
-    if isinstance(value, dict) and _depth(value) <= _DEEPEST:
+    if isinstance(value, dict):
         try:
             text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+        except (ValueError, RecursionError):  # a number that JSON does not have
+            text = ""
+        brackets = text.count("{") + text.count("[")
+        if text and (brackets <= _DEEPEST or _depth(value) <= _DEEPEST):
             cleaned = clean(text)
-        except ValueError:  # a number that JSON does not have
-            pass
-        else:
             return cleaned, cleaned == text
     text = value if isinstance(value, str) else jsonio.dumps(value).decode()
     return json.dumps({"arguments": clean(text)}, ensure_ascii=False), False

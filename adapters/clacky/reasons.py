@@ -129,14 +129,12 @@ class Reasons:
         if file["path"] != event.path:
             self.report.changed(event, "path", note=_NOT_UNICODE)
 
-    def call(self, event: ToolCall, *, hidden: bool | None) -> None:
-        """A call; `hidden` None: it is archived."""
+    def call(self, event: ToolCall, *, exact: bool) -> None:
+        """A call; `exact`: its arguments are what they were."""
         self.role(event, "assistant")
-        if hidden is not None:
-            self.labels(event, (), hidden=hidden)
         if event.input is None:
             self.report.invented(event, "input", note="providers demand an object of arguments")
-        elif not made.arguments(event.input)[1]:
+        elif not exact:
             note = "providers demand an object of JSON: what was given stands within one"
             self.report.changed(event, "input", note=note)
             self._unlike(event)

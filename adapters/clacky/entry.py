@@ -1,0 +1,61 @@
+"""A message of Clacky's while it is made from events; `adapters.clacky.compose` makes them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from finder.model import Attachment, Event, JsonObject, Message, Role, ToolCall, ToolResult
+
+State = Literal["live", "archived", "hidden"]
+
+# What 1.x puts in the place of a result that never came (message_history.rb).
+MISSING = '{"error":"Tool result missing (interrupted)"}'
+UNDONE = 1  # the task of what was undone
+
+
+@dataclass(slots=True, eq=False)
+class Entry:
+    """One message of Clacky's to be.
+
+    Attributes:
+        flagged: the tool speaks.
+        message: the source's message that it opens.
+        texts: content parts, in order.
+        told: the events that it tells besides files and calls, in the order of their reading.
+        names, arguments: the ids of its calls here, and what each is given, as text.
+        result, output: of a message that is a tool's result; `call` is the id of its call.
+        answered: results of its calls followed.
+        sealed: and then something else, so that no more calls were made together with these.
+        after: images that came with these results.
+    """
+
+    role: Role
+    state: State
+    flagged: bool = False
+    summary: bool = False
+    at: int | None = None
+    message: Message | None = None
+    texts: list[JsonObject] = field(default_factory=list)
+    told: list[Event] = field(default_factory=list)
+    reasoning: str | None = None
+    files: list[tuple[Attachment, JsonObject]] = field(default_factory=list)
+    calls: list[ToolCall] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
+    arguments: list[str] = field(default_factory=list)
+    result: ToolResult | None = None
+    call: str = ""
+    output: str = MISSING
+    answered: bool = False
+    sealed: bool = False
+    after: list[Attachment] = field(default_factory=list)
+
+    @property
+    def events(self) -> list[Event]:
+        """All that it tells, in the order of their reading."""
+        result = [] if self.result is None else [self.result]
+        return [*self.told, *(file for file, _ in self.files), *self.calls, *result]
+
+    @property
+    def hidden(self) -> bool:
+        return self.state == "hidden"
