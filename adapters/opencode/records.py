@@ -158,7 +158,13 @@ class _Writer:
         else:
             yield self._message()
             if self.context.starts_summary(self.position):
-                yield Compaction(record=stored.id, message=stored.id, role=self._role, at=stored.at)
+                yield Compaction(
+                    record=stored.id,
+                    message=stored.id,
+                    role=self._role,
+                    at=stored.at,
+                    labels=self._labels(),
+                )
         for part in stored.parts:
             yield from self._part(part)
 
