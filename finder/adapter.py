@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
@@ -25,8 +24,11 @@ if TYPE_CHECKING:  # searching writes nothing, so it does not pay for this
     from finder.writing import Draft, Installation, Plan, Report
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Can:
+# These are named tuples because making a dataclass takes a millisecond, and a search a few. They
+# are made with keywords all the same.
+
+
+class Can(NamedTuple):
     """What the format can hold. Shared code decides by these, never by an adapter's name."""
 
     subagents: bool = False  # sessions that are children of others
@@ -41,8 +43,7 @@ class Can:
     live: bool = True  # the tool's own store; False for exports and copies
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Store:
+class Store(NamedTuple):
     """One place on disk that an adapter understands.
 
     Attributes:
@@ -64,8 +65,7 @@ class Store:
     program: Path | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Want:
+class Want(NamedTuple):
     """What the caller will keep of a listing, so that an adapter may read less.
 
     Every field narrows; None, empty or False does not. An adapter may ignore any of it and
@@ -96,8 +96,7 @@ class Want:
     raw: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Resume:
+class Resume(NamedTuple):
     """The tool's own command that continues a session, and the folder to run it in."""
 
     argv: tuple[str, ...]

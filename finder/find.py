@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 from finder.adapter import Store, Want
@@ -19,8 +18,7 @@ _FIRST_ASK, _LEAST_ASK, _GROWTH = 6, 100, 4
 _LONG_ENOUGH_FOR_AN_ID = 6
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Query:
+class Query(NamedTuple):
     """What to find. Each field narrows; None and empty do not.
 
     Attributes:
@@ -192,7 +190,7 @@ class _Search:
     def _by_words(self) -> list[Row]:
         matcher = Matcher(self.query.words)
         want = self.query.narrowed
-        literally = self.library.keys(replace(want, words=self.query.words))
+        literally = self.library.keys(want._replace(words=self.query.words))
         self._judge(literally, matcher.literal, must=True)
         # Typing errors are thought of where nothing is as it was typed.
         return self._folded() or (self._forgiving(matcher, want) if matcher.forgives else [])
@@ -207,7 +205,7 @@ class _Search:
 
     def _nearly(self, matcher: Matcher, want: Want, words: Iterable[str]) -> list[Row]:
         matcher.learn_words(words)
-        nearly = self.library.keys(replace(want, spellings=matcher.spellings()))
+        nearly = self.library.keys(want._replace(spellings=matcher.spellings()))
         self._judge(nearly, matcher.fuzzy, must=True)
         return self._folded()
 
@@ -220,7 +218,7 @@ class _Search:
         ask = max(limit * _FIRST_ASK, _LEAST_ASK)
         given = [0] * len(self.library.sources)
         while True:
-            want = replace(self.query.narrowed, newest=ask)
+            want = self.query.narrowed._replace(newest=ask)
             keys: set[Key] = set()
             for index, source in enumerate(self.library.sources):
                 sessions = source.newest(want, given[index])
@@ -305,11 +303,16 @@ def _latest_first(time: int | None) -> float:
     return -time if time is not None else float("inf")
 
 
+def _last(row: Row) -> tuple[str, str]:
+    """What tells rows apart that are equal otherwise, so that each run has the same order."""
+    return row.session.ref.id, row.session.ref.tool
+
+
 ORDERS: dict[Sort, Callable[[Row], tuple[object, ...]]] = {
-    "relevance": lambda r: (-(r.score or 0), _latest_first(r.session.updated), r.session.ref.id),
-    "updated": lambda r: (_latest_first(r.session.updated), r.session.ref.id),
-    "created": lambda r: (_latest_first(r.session.created), r.session.ref.id),
-    "title": lambda r: ((r.session.title or "\U0010ffff").casefold(), r.session.ref.id),
+    "relevance": lambda r: (-(r.score or 0), _latest_first(r.session.updated), *_last(r)),
+    "updated": lambda r: (_latest_first(r.session.updated), *_last(r)),
+    "created": lambda r: (_latest_first(r.session.created), *_last(r)),
+    "title": lambda r: ((r.session.title or "\U0010ffff").casefold(), *_last(r)),
 }
 
 

@@ -8,20 +8,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Places:
+class Places(NamedTuple):
     """A home folder, an environment and a working directory.
 
     `platform` is `sys.platform` of the machine that the home belongs to.
     """
 
     home: Path
-    env: Mapping[str, str] = field(default_factory=dict)
     cwd: Path
+    env: Mapping[str, str] = MappingProxyType({})
     platform: str = "linux"
 
     @classmethod

@@ -8,7 +8,7 @@ be anybody's code, becomes a problem here, and the other stores go on.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from finder.adapter import Adapter, Named, Store, Want
 from finder.errors import StoreError
@@ -141,7 +141,7 @@ class Source:
         return self.failed or any(p.record in {None, session_id} for p in self.problems)
 
     def _ask(self, want: Want) -> list[Session]:
-        asked = replace(want, raw=self.raw)
+        asked = want._replace(raw=self.raw)
         return self._collect(lambda: self.adapter.sessions(self.store, asked))
 
     def _collect(self, ask: Callable[[], Iterable[Session | Problem]]) -> list[Session]:

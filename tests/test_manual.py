@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 from click.shell_completion import BashComplete
 
-from finder.cli import COMMANDS, main
+from finder.cli import COMMANDS
 from finder.cli.help import topics
+from finder.cli.program import main
 from finder.model import Problem
 from finder.registry import Registry
 from tests.calling import NOW, Caller, caller

@@ -10,7 +10,8 @@ from pathlib import Path
 import click
 import pytest
 
-from finder.cli import COMMANDS, main
+from finder.cli import COMMANDS
+from finder.cli.program import main
 from finder.errors import ExitCode
 from finder.find import Query, find
 from finder.library import Below, Entry

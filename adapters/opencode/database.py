@@ -69,17 +69,17 @@ class OpenCodeDatabase(Adapter):
 
     def _told(self, places: Places) -> list[Path]:
         """Databases at the place that the installed program names, where it is another."""
-        from dataclasses import replace
-
+        program = _program(places)
+        if program is None:
+            return []
         from adapters.opencode import homes
         from adapters.opencode.program import told_data_folder
 
-        program = _program(places)
-        folder = told_data_folder(program, places) if program else None
+        folder = told_data_folder(program, places)
         if folder is None or folder == homes.data_folder(places):
             return []
         there = {**places.env, "XDG_DATA_HOME": str(folder.parent)}
-        return homes.databases(replace(places, env=there))
+        return homes.databases(places._replace(env=there))
 
     def homes(self, places: Places) -> Sequence[Path]:
         from adapters.opencode import homes

@@ -6,7 +6,8 @@ import os
 
 import click
 
-from finder.cli import Command
+from finder.cli import declare
+from finder.cli.program import Command
 from finder.errors import UsageError
 
 _SHELLS = ("bash", "zsh", "fish")
@@ -20,7 +21,7 @@ _SHELLS = ("bash", "zsh", "fish")
     eval "$(finder completion zsh)"
     """,
 )
-@click.argument("shell", type=click.Choice(_SHELLS), required=False)
+@declare.argument("shell", type=click.Choice(_SHELLS), required=False)
 def command(shell: str | None) -> None:
     """Print what makes a shell complete commands, options, session ids and tools.
 
@@ -28,7 +29,7 @@ def command(shell: str | None) -> None:
     """
     from click.shell_completion import get_completion_class
 
-    from finder.cli import main
+    from finder.cli.program import main
 
     named = shell or os.path.basename(os.environ.get("SHELL", ""))  # noqa: PTH119
     if named not in _SHELLS:

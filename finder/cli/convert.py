@@ -12,10 +12,11 @@ import click
 
 from finder import delivery, fetch, jsonio, sidecar
 from finder.adapter import Adapter, Resume
-from finder.cli import Command, options
+from finder.cli import declare, options
 from finder.cli.failure import tell_problems
 from finder.cli.get import located
 from finder.cli.output import write_bytes, write_json
+from finder.cli.program import Command
 from finder.cli.setting import Setting, setting_of
 from finder.convert import Conversion, Tree, convert, tree_of
 from finder.delivery import Delivery
@@ -37,14 +38,14 @@ _SIDECAR = "events"
     finder convert ses_5f1c --root backup --to clacky --dry-run
     """,
 )
-@click.argument(
+@declare.argument(
     "targets",
     metavar="ID|PATH|LINK...",
     nargs=-1,
     required=True,
     shell_complete=options.completed("session"),
 )
-@click.option(
+@declare.option(
     "--to",
     "to",
     metavar="TARGET",
@@ -52,26 +53,30 @@ _SIDECAR = "events"
     help="The format; see finder formats.",
     shell_complete=options.completed("target"),
 )
-@click.option(
+@declare.option(
     "--out",
     metavar="PATH",
     help="A folder, a file, or - for stdout.",
     shell_complete=options.completed("file"),
 )
-@click.option("--install", is_flag=True, help="Into the tool's own home, so that it goes on there.")
-@click.option(
+@declare.option(
+    "--install", is_flag=True, help="Into the tool's own home, so that it goes on there."
+)
+@declare.option(
     "--with-subagents/--no-subagents", default=True, help="The sessions below it too (default)."
 )
-@click.option("--dry-run", is_flag=True, help="Write nothing; say what would be lost.")
-@click.option("--strict", is_flag=True, help="Write nothing if anything is dropped or changed.")
-@click.option("--replace", is_flag=True, help="Take the place of what stands there.")
-@click.option("--new-id", is_flag=True, help="Add a copy: with another id than it gets each time.")
-@click.option(
+@declare.option("--dry-run", is_flag=True, help="Write nothing; say what would be lost.")
+@declare.option("--strict", is_flag=True, help="Write nothing if anything is dropped or changed.")
+@declare.option("--replace", is_flag=True, help="Take the place of what stands there.")
+@declare.option(
+    "--new-id", is_flag=True, help="Add a copy: with another id than it gets each time."
+)
+@declare.option(
     "--sidecar", "with_sidecar", is_flag=True, help="Put all of it beside, for the way back."
 )
-@click.option("--to-cwd", metavar="DIR", help="The working directory that it is to go on in.")
-@click.option("--receipt", metavar="FILE", help="Write the whole receipt there, as JSON.")
-@click.option("--json", "as_json", is_flag=True, help="Print the whole receipt as JSON.")
+@declare.option("--to-cwd", metavar="DIR", help="The working directory that it is to go on in.")
+@declare.option("--receipt", metavar="FILE", help="Write the whole receipt there, as JSON.")
+@declare.option("--json", "as_json", is_flag=True, help="Print the whole receipt as JSON.")
 @options.root
 @click.pass_context
 def command(  # noqa: PLR0913  (one parameter for each option)

@@ -6,8 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-import click
-
+from finder.cli.output import say
 from finder.errors import FinderError
 from finder.model import Problem
 from finder.render.text import block, line
@@ -26,11 +25,11 @@ def told(error: FinderError, cause: Exception, *, as_json: bool) -> int:
         from finder.render import data
 
         write_json(data.error(error))
-    click.echo(f"finder: {block(error.message)}", err=True)
+    say(f"finder: {block(error.message)}", aside=True)
     for candidate in error.candidates:
-        click.echo(f"  {line(candidate)}", err=True)
+        say(f"  {line(candidate)}", aside=True)
     if error.hint:
-        click.echo(f"  {line(error.hint)}", err=True)
+        say(f"  {line(error.hint)}", aside=True)
     return int(error.exit_code)
 
 
@@ -38,7 +37,7 @@ def tell_problems(problems: Sequence[Problem]) -> None:
     """Name on stderr what could not be read."""
     for problem in problems[:_MOST_PROBLEMS]:
         record = f" ({problem.record})" if problem.record else ""
-        click.echo(line(f"finder: {problem.path}{record}: {problem.message}"), err=True)
+        say(line(f"finder: {problem.path}{record}: {problem.message}"), aside=True)
     if len(problems) > _MOST_PROBLEMS:
         rest = len(problems) - _MOST_PROBLEMS
-        click.echo(f"finder: and {rest} more problems; --json lists all of them", err=True)
+        say(f"finder: and {rest} more problems; --json lists all of them", aside=True)

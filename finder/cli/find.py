@@ -6,50 +6,43 @@ import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-import click
-
-from finder.cli import Command, options
+from finder.cli import declare, options
 from finder.cli.failure import tell_problems
 from finder.cli.output import Query as JsonQuery
-from finder.cli.output import write_json, write_lines, write_text
+from finder.cli.output import say, write_json, write_lines, write_text
 from finder.cli.rows import remember
-from finder.cli.setting import Setting, setting_of
-from finder.errors import StoreError
+from finder.cli.setting import Setting
+from finder.errors import StoreError, UsageError
 from finder.find import Answer, Query, Sort, find
 from finder.library import Library
-from finder.render import data
-from finder.render.table import session_table
 from finder.render.text import home_short, line
-from finder.resume import resumption
 
 _MOST_STORES = 8
 
 
-@click.command(
-    cls=Command,
+@declare.command(
     epilog="""
     finder find login bug --since 2w
     finder find --cwd . --json --query 'sessions[0].id'
     """,
 )
-@click.argument("words", nargs=-1, metavar="[QUERY]...")
+@declare.argument("words", nargs=-1, metavar="[QUERY]...")
 @options.tool
 @options.root
-@click.option("--cwd", metavar="DIR", help="Only sessions of this folder and those below it.")
-@click.option("--agent", metavar="NAME", help="Only sessions of this agent.")
-@click.option("--model", metavar="TEXT", help="Only sessions whose model's name has this in it.")
-@click.option("--since", metavar="WHEN", help="Only updated since: 3d, 2w, or an ISO date.")
-@click.option("--until", metavar="WHEN", help="Only updated until then, that day included.")
-@click.option("--no-archived", is_flag=True, help="Leave archived sessions out.")
-@click.option("--subagents", is_flag=True, help="List subagents as rows of their own.")
-@click.option("--limit", "-n", type=click.IntRange(min=0), default=20, show_default=True,
+@declare.option("--cwd", metavar="DIR", help="Only sessions of this folder and those below it.")
+@declare.option("--agent", metavar="NAME", help="Only sessions of this agent.")
+@declare.option("--model", metavar="TEXT", help="Only sessions whose model's name has this in it.")
+@declare.option("--since", metavar="WHEN", help="Only updated since: 3d, 2w, or an ISO date.")
+@declare.option("--until", metavar="WHEN", help="Only updated until then, that day included.")
+@declare.option("--no-archived", is_flag=True, help="Leave archived sessions out.")
+@declare.option("--subagents", is_flag=True, help="List subagents as rows of their own.")
+@declare.option("--limit", "-n", type=declare.Whole(0), default=20, show_default=True,
               metavar="N", help="Show at most N sessions; 0: all.")  # fmt: skip
-@click.option("--sort", type=click.Choice(["relevance", "updated", "created", "title"]),
+@declare.option("--sort", choices=["relevance", "updated", "created", "title"],
               help="Default: relevance with words, else updated.")  # fmt: skip
 @options.output("table", "json", "jsonl", "ids", "fzf")
-@click.pass_context
 def command(  # noqa: PLR0913  (one parameter for each option)
-    ctx: click.Context,
+    setting: Setting,
     words: tuple[str, ...],
     tools: tuple[str, ...],
     roots: tuple[str, ...],
@@ -73,7 +66,6 @@ def command(  # noqa: PLR0913  (one parameter for each option)
     typed, typing errors are forgiven.
     Subagents are counted with their parents.
     """
-    setting = setting_of(ctx)
     chosen = options.chosen_format(format_, as_json, query, "table")
     expression = JsonQuery(query)
     asked = Query(
@@ -96,9 +88,9 @@ def command(  # noqa: PLR0913  (one parameter for each option)
         remember(setting, [row.entry for row in answer.rows], roots)
     if chosen in {"table", "ids", "fzf"} and not answer.rows:
         for said in nothing_found(answer, library, setting):
-            click.echo(said, err=True)
+            say(said, aside=True)
     elif chosen == "table" and setting.terminal and answer.more:
-        click.echo(f"The first {len(answer.rows)} are shown; --limit 0 shows all.", err=True)
+        say(f"The first {len(answer.rows)} are shown; --limit 0 shows all.", aside=True)
     return library.status()
 
 
@@ -108,8 +100,8 @@ def known_tools(setting: Setting, tools: Sequence[str]) -> tuple[str, ...]:
         known = sorted({adapter.tool for adapter in setting.registry.adapters()})
         for name in tools:
             if name not in known:
-                raise click.BadParameter(f"{name!r} is none of {', '.join(known)}",
-                                         param_hint="--tool")  # fmt: skip
+                message = f"Invalid value for --tool: {name!r} is none of {', '.join(known)}"
+                raise UsageError(message, hint="see finder --help")
     return tuple(tools)
 
 
@@ -124,25 +116,18 @@ def folder_spellings(setting: Setting, named: str | None) -> tuple[str, ...]:
 def _print(
     answer: Answer, chosen: str, expression: JsonQuery, setting: Setting, library: Library
 ) -> None:
-    if chosen == "json":
-        document = data.answer(answer, lambda entry: resumption(library, entry))
-        if answer.silent:
-            document.update(data.error(StoreError(answer.problems[0])))
-        write_json(expression.of(document))
-    elif chosen == "jsonl":
-        rows = (data.row(row, resumption(library, row.entry)) for row in answer.rows)
-        write_lines(rows, expression)
+    if chosen in {"json", "jsonl"}:
+        _print_json(answer, chosen, expression, library)
     elif chosen == "ids":
-        refs = [row.session.ref for row in answer.rows]
-        times = Counter(ref.id for ref in refs)
-        for ref in refs:  # what is printed names one session
-            click.echo(line(ref.id if times[ref.id] == 1 else str(ref)))
+        _print_ids(answer)
     elif chosen == "fzf":
         from finder.render.feed import feed
 
         for one in feed(answer.rows, now=setting.now, home=setting.home):
-            click.echo(one)
+            say(one)
     elif answer.rows:
+        from finder.render.table import session_table
+
         table = session_table(
             answer.rows,
             now=setting.now,
@@ -151,6 +136,27 @@ def _print(
             numbered=setting.terminal,
         )
         write_text(table, setting, pager=True)
+
+
+def _print_json(answer: Answer, chosen: str, expression: JsonQuery, library: Library) -> None:
+    from finder.render import data
+    from finder.resume import resumption
+
+    if chosen == "json":
+        document = data.answer(answer, lambda entry: resumption(library, entry))
+        if answer.silent:
+            document.update(data.error(StoreError(answer.problems[0])))
+        write_json(expression.of(document))
+        return
+    rows = (data.row(row, resumption(library, row.entry)) for row in answer.rows)
+    write_lines(rows, expression)
+
+
+def _print_ids(answer: Answer) -> None:
+    refs = [row.session.ref for row in answer.rows]
+    times = Counter(ref.id for ref in refs)
+    for ref in refs:  # what is printed names one session
+        say(line(ref.id if times[ref.id] == 1 else str(ref)))
 
 
 def nothing_found(answer: Answer, library: Library, setting: Setting) -> Iterator[str]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import click
 
-from finder.cli import Command, options
+from finder.cli import options
 from finder.cli.failure import tell_problems
 from finder.cli.output import Query as JsonQuery
 from finder.cli.output import write_json, write_lines, write_text
+from finder.cli.program import Command
 from finder.cli.setting import Setting, setting_of
 from finder.errors import ExitCode
 from finder.model import JsonObject

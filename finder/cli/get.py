@@ -7,13 +7,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, islice
 
-import click
-
-from finder.cli import Command, options, rows
+from finder.cli import declare, options, rows
 from finder.cli.failure import tell_problems
 from finder.cli.output import Query as JsonQuery
 from finder.cli.output import write_json, write_lines, write_object, write_text
-from finder.cli.setting import Setting, setting_of
+from finder.cli.setting import Setting
 from finder.errors import ExitCode, FinderError, NotFoundError, StoreError, UsageError
 from finder.find import Row
 from finder.get import Choice, Numbered, resolve, resolve_path, story, subagents
@@ -23,32 +21,30 @@ from finder.render import data
 from finder.resume import resumption
 
 
-@click.command(
-    cls=Command,
+@declare.command(
     epilog="""
     finder get ses_5f1c
     finder get opencode:ses_5f1c --json --query "events[?type=='text'].text"
     """,
 )
-@click.argument("target", metavar="ID|PATH", shell_complete=options.completed("session"))
+@declare.argument("target", metavar="ID|PATH", shell_complete=options.completed("session"))
 @options.root
-@click.option("--live", is_flag=True, help="Only what the last compaction left in the context.")
-@click.option("--no-synthetic", is_flag=True, help="Leave out what the tool itself put in.")
-@click.option("--no-subagents", is_flag=True, help="Do not list the subagents.")
-@click.option("--with-subagents", is_flag=True, help="Show the subagents' stories too.")
-@click.option("--full", is_flag=True, help="Fold nothing: tool calls with input and output.")
-@click.option(
+@declare.option("--live", is_flag=True, help="Only what the last compaction left in the context.")
+@declare.option("--no-synthetic", is_flag=True, help="Leave out what the tool itself put in.")
+@declare.option("--no-subagents", is_flag=True, help="Do not list the subagents.")
+@declare.option("--with-subagents", is_flag=True, help="Show the subagents' stories too.")
+@declare.option("--full", is_flag=True, help="Fold nothing: tool calls with input and output.")
+@declare.option(
     "--max-tokens",
-    type=click.IntRange(min=200),
+    type=declare.Whole(200),
     metavar="N",
     help="Shorten the transcript to about N tokens, and say what is left out.",
 )
-@click.option("--raw", is_flag=True, help="With JSON: add the store's own records.")
-@click.option("--pager/--no-pager", default=True, help="Page long output on a terminal.")
+@declare.option("--raw", is_flag=True, help="With JSON: add the store's own records.")
+@declare.option("--pager/--no-pager", default=True, help="Page long output on a terminal.")
 @options.output("transcript", "json", "jsonl", "raw")
-@click.pass_context
 def command(  # noqa: PLR0913  (one parameter for each option)
-    ctx: click.Context,
+    setting: Setting,
     target: str,
     roots: tuple[str, ...],
     live: bool,
@@ -68,7 +64,6 @@ def command(  # noqa: PLR0913  (one parameter for each option)
     ID is an id, the beginning of one, or TOOL:ID. PATH is a file or folder that holds just
     one session. --format raw prints the store's own records, nothing added or left out.
     """
-    setting = setting_of(ctx)
     chosen = options.chosen_format(format_, as_json, query, "transcript")
     if no_subagents and with_subagents:
         raise UsageError("--no-subagents and --with-subagents exclude each other")

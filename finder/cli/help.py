@@ -8,8 +8,9 @@ from pathlib import Path
 
 import click
 
-from finder.cli import COMMANDS, Command, main, options
+from finder.cli import COMMANDS, declare, options
 from finder.cli.output import write_text
+from finder.cli.program import Command, main
 from finder.cli.setting import Setting, setting_of
 from finder.errors import NotFoundError
 from finder.files import read
@@ -28,7 +29,7 @@ _NOT_TOPICS = {"use", "try-it"}
     finder help convert
     """,
 )
-@click.argument("topic", required=False, shell_complete=options.completed("topic"))
+@declare.argument("topic", required=False, shell_complete=options.completed("topic"))
 @click.pass_context
 def command(ctx: click.Context, topic: str | None) -> None:
     """Explain a topic or a command. Without TOPIC: list them."""

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import click
-
+from finder.cli import declare
 from finder.errors import UsageError
 
 if TYPE_CHECKING:
+    import click
     from click.shell_completion import CompletionItem
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -34,7 +33,7 @@ def completed(kind: str) -> Callable[[click.Context, click.Parameter, str], list
 def root(command: F) -> F:
     """``--root PATH``."""
     text = "Look here, not at the tools' usual homes: a store, one session's file, or a folder."
-    return click.option(
+    return declare.option(
         "--root",
         "roots",
         multiple=True,
@@ -47,7 +46,7 @@ def root(command: F) -> F:
 def tool(command: F) -> F:
     """``--tool NAME``."""
     text = "Only this tool's sessions; finder formats names the tools."
-    return click.option(
+    return declare.option(
         "--tool",
         "tools",
         multiple=True,
@@ -62,15 +61,15 @@ def output(*formats: str) -> Callable[[F], F]:
 
     def decorate(command: F) -> F:
         options = [
-            click.option(
+            declare.option(
                 "--format",
                 "-f",
                 "format_",
-                type=click.Choice(formats),
+                choices=formats,
                 help=f"How to print it (default: {formats[0]}).",
             ),
-            click.option("--json", "as_json", is_flag=True, help="Short for --format json."),
-            click.option(
+            declare.option("--json", "as_json", is_flag=True, help="Short for --format json."),
+            declare.option(
                 "--query",
                 metavar="JMESPATH",
                 help="Print what this expression finds in the JSON.",
@@ -108,6 +107,8 @@ def moment(text: str, now: int, *, option: str, end: bool = False) -> int:
     Raises:
         UsageError: it is none of these.
     """
+    from datetime import datetime, timedelta
+
     ago = re.fullmatch(r"(\d{1,6})\s*([mhdwy])", text.strip().lower())
     try:
         if ago:

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-import click
-
-from finder import jsonio
 from finder.errors import UsageError
 from finder.model import Json, JsonObject
 
@@ -61,6 +57,8 @@ class Query:
         try:
             return self._compiled.search(document)
         except UnknownFunctionError as error:
+            import re
+
             name = re.search(r"(\w+)\(\)", str(error))
             where = (self.expression or "").find(name[1]) if name else 0
             raise self._broken(max(where, 0), str(error)) from None
@@ -77,13 +75,27 @@ def _reason(error: Any) -> str:
     return f"unexpected {value!r}" if value else "it ends too early or has an unknown character"
 
 
+def say(text: str, *, aside: bool = False) -> None:
+    """One line of text; `aside`: on stderr."""
+    if os.name == "nt":  # its consoles have ways of their own
+        import click
+
+        click.echo(text, err=aside)
+        return
+    print(text, file=sys.stderr if aside else sys.stdout)
+
+
 def write_json(value: Json) -> None:
     """One JSON value and a line break; indented where a person looks at it."""
+    from finder import jsonio
+
     write_bytes(jsonio.dumps(value, indent=sys.stdout.isatty()) + b"\n")
 
 
 def write_lines(values: Iterable[Json], query: Query) -> None:
     """One JSON value a line."""
+    from finder import jsonio
+
     for value in values:
         write_bytes(jsonio.dumps(query.of(value)) + b"\n")
 
@@ -101,6 +113,8 @@ def write_object(
 
     `tail` is asked for after the last item, so that what is learned on the way can be put there.
     """
+    from finder import jsonio
+
     write_bytes(jsonio.dumps(head)[:-1] + b"," + jsonio.dumps(name) + b":[")
     for number, item in enumerate(items):
         write_bytes((b"," if number else b"") + jsonio.dumps(item))
@@ -111,14 +125,16 @@ def write_text(lines: Iterable[str], setting: Setting, *, pager: bool = False) -
     """Lines of text; with `pager`, through it where they are more than the screen holds."""
     if not (pager and setting.terminal):
         for one in lines:
-            click.echo(one, color=setting.colour)
+            say(one)
         return
     rest = iter(lines)
     first = [one for one, _ in zip(rest, range(setting.lines - 1), strict=False)]
     if len(first) < setting.lines - 1:
         for one in first:
-            click.echo(one, color=setting.colour)
+            say(one)
         return
+    import click
+
     if setting.colour:  # less shows styles only where it is told to
         flags = os.environ.get("LESS", "")
         if "r" not in flags.lower():

@@ -7,8 +7,9 @@ import sys
 
 import click
 
-from finder.cli import Command, options
+from finder.cli import declare, options
 from finder.cli.find import folder_spellings, known_tools, nothing_found
+from finder.cli.program import Command
 from finder.cli.setting import Setting, setting_of
 from finder.errors import FinderError, UsageError
 from finder.find import Query, find
@@ -25,11 +26,11 @@ _LEAST_ROWS = 50  # of the first screen
     finder get "$(finder pick --print)"
     """,
 )
-@click.argument("words", nargs=-1, metavar="[QUERY]...")
+@declare.argument("words", nargs=-1, metavar="[QUERY]...")
 @options.tool
 @options.root
-@click.option("--cwd", metavar="DIR", help="Only sessions of this folder and those below it.")
-@click.option("--print", "only_print", is_flag=True, help="Enter prints the id instead.")
+@declare.option("--cwd", metavar="DIR", help="Only sessions of this folder and those below it.")
+@declare.option("--print", "only_print", is_flag=True, help="Enter prints the id instead.")
 @click.pass_context
 def command(
     ctx: click.Context,

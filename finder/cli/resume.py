@@ -12,11 +12,12 @@ from pathlib import Path
 import click
 
 from finder.adapter import Resume
-from finder.cli import Command, options
+from finder.cli import declare, options
 from finder.cli.failure import tell_problems
 from finder.cli.find import folder_spellings
 from finder.cli.get import located
 from finder.cli.output import write_json
+from finder.cli.program import Command
 from finder.cli.setting import Setting, setting_of
 from finder.errors import FinderError, NotFoundError, UsageError
 from finder.find import Query, find
@@ -34,26 +35,26 @@ from finder.resume import required
     finder resume ses_5f1c --in clacky
     """,
 )
-@click.argument(
+@declare.argument(
     "target", metavar="[ID|PATH|N]", required=False, shell_complete=options.completed("session")
 )
 @options.root
-@click.option(
+@declare.option(
     "--in",
     "tool",
     metavar="TOOL",
     help="Go on in this tool, with a converted copy.",
     shell_complete=options.completed("tool"),
 )
-@click.option(
+@declare.option(
     "--to-cwd",
     metavar="DIR",
     help="With --in: the working directory to go on in.",
     shell_complete=options.completed("folder"),
 )
-@click.option("--yes", "-y", is_flag=True, help="With --in: install it without asking.")
-@click.option("--print", "only_print", is_flag=True, help="Print the command, do not run it.")
-@click.option("--json", "as_json", is_flag=True, help="Print its argv and cwd as JSON.")
+@declare.option("--yes", "-y", is_flag=True, help="With --in: install it without asking.")
+@declare.option("--print", "only_print", is_flag=True, help="Print the command, do not run it.")
+@declare.option("--json", "as_json", is_flag=True, help="Print its argv and cwd as JSON.")
 @click.pass_context
 def command(
     ctx: click.Context,

@@ -6,20 +6,19 @@ import contextlib
 import os
 import sys
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TextIO
-
-import click
+from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
 from finder.library import Library
 from finder.places import Places
 from finder.registry import Registry
 
+if TYPE_CHECKING:
+    import click
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Setting:
+
+class Setting(NamedTuple):
     """All that a command takes from outside of its call. Tests give their own.
 
     Attributes:
@@ -103,6 +102,17 @@ def _screen() -> str | None:
         with contextlib.suppress(OSError):
             return f"{os.ttyname(descriptor)} {os.getsid(0)}"
     return None
+
+
+def with_setting(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function as click calls it: with the values alone."""
+
+    def called(**values: Any) -> Any:
+        import click
+
+        return function(setting_of(click.get_current_context()), **values)
+
+    return called
 
 
 def setting_of(ctx: click.Context) -> Setting:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from finder.cli import Command
 from finder.cli.output import write_bytes
+from finder.cli.program import Command
 from finder.files import read
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import click
 
-from finder.cli import Command, options
+from finder.cli import options
 from finder.cli.failure import tell_problems
 from finder.cli.find import known_tools, nothing_found
 from finder.cli.output import Query as JsonQuery
 from finder.cli.output import write_json, write_lines, write_text
+from finder.cli.program import Command
 from finder.cli.setting import Setting, setting_of
 from finder.find import Answer
 from finder.library import Library

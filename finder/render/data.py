@@ -11,14 +11,16 @@ from collections.abc import Callable
 from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from finder.adapter import Adapter, Resume, Store
 from finder.errors import FinderError
 from finder.find import Answer, Row
-from finder.get import Numbered
 from finder.library import Below, Entry
-from finder.model import EVENT_TYPES, Json, JsonObject, Problem, Ref
+from finder.model import Json, JsonObject, Problem, Ref
+
+if TYPE_CHECKING:
+    from finder.get import Numbered
 
 SCHEMA = "session-finder/1"
 
@@ -142,7 +144,7 @@ def error(raised: FinderError) -> JsonObject:
 
 def format_(adapter: Adapter) -> JsonObject:
     """What an adapter reads and what its format can hold."""
-    can = {item.name: getattr(adapter.can, item.name) for item in fields(adapter.can)}
+    can = adapter.can._asdict()
     return {"adapter": adapter.name, "tool": adapter.tool, "title": adapter.title, "can": can}
 
 
@@ -162,6 +164,8 @@ def event(item: Numbered, *, raw: bool = False) -> JsonObject:
 
 @cache
 def _names(kind: str) -> tuple[str, ...]:
+    from finder.model import EVENT_TYPES
+
     return tuple(
         f.name for f in fields(EVENT_TYPES[kind]) if f.name not in {"type", "labels", "raw"}
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from finder.find import Row
 from finder.model import Session
@@ -22,8 +22,7 @@ _UNITS = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Column:
+class Column(NamedTuple):
     """One column. Where the room is short, those with a `least` width give way.
 
     Attributes:
@@ -142,7 +141,7 @@ def table(
     widths = [min(w, c.most or w) for w, c in zip(widths, columns, strict=True)]
     if room is not None:
         widths = _fitted(columns, widths, room)
-    heading = [replace(column, keep_end=False) for column in columns]
+    heading = [column._replace(keep_end=False) for column in columns]
     yield _joined([column.title for column in columns], heading, widths)
     for row in cells:
         yield _joined(row, columns, widths)

@@ -78,13 +78,12 @@ def test_the_rows_are_those_of_find(tmp_path: Path, seed: int) -> None:
     ids=["directory", "agent", "since"],
 )
 def test_filters_are_those_of_find(tmp_path: Path, query: Query) -> None:
-    from dataclasses import replace
 
     shelf = made(tmp_path, 120, 1)
     index = Index(library(shelf), query)
     for text in QUERIES:
         words = tuple(text.split())
-        answer = find(library(shelf), replace(query, words=words))
+        answer = find(library(shelf), query._replace(words=words))
         assert summary(index.search(words))[:20] == summary(answer.rows), text
 
 

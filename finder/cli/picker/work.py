@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from finder.cli.picker.state import Answer
@@ -87,7 +87,7 @@ class Searching:
         """An answer from the stores: the first rows alone."""
         with self._lock:
             words = tuple(text.split())
-            answer = find(self.library, replace(self.query, words=words))
+            answer = find(self.library, self.query._replace(words=words))
         return Answer(text=text, rows=answer.rows, more=answer.more)
 
     def read(self) -> Library:
