@@ -97,6 +97,7 @@ class Reasons:
         self.labels(event, (), hidden=hidden)
         if event.signature is not None:
             self.report.dropped(event, "signature", note="OpenClacky keeps no signatures")
+            self.report.changed(event, "order", note="it is known by its words alone")
         if event.redacted:
             note = "OpenClacky does not mark thoughts that a provider hid"
             self.report.changed(event, "redacted", note=note)
