@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
+from finder import compare
 from finder.adapter import Want
 from finder.errors import BugError, RefusedError
 from finder.get import subagents
@@ -170,9 +171,12 @@ def convert(
             ways.append((sidecar, plans(tree, sidecar, salt="", directory=None, now=now)))
         for place, session in enumerate(tree.sessions):
             source, stream = tree.read(session)
-            events = list(stream)
+            events = compare.owned(stream)
             for way, planned_ in ways:
-                way.add(at_home(session), events, planned_[place], source)
+                way.write(at_home(session), events, planned_[place], source)
+            compare.without_records(events)
+            for way, _ in ways:
+                way.check()
             del events
         accounts = target.finish()
         done.receipts += [

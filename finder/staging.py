@@ -20,6 +20,7 @@ from finder.registry import Registry
 from finder.writing import Draft, File, Installation, Loss, Plan, Report
 
 _MOST_SHOWN = 5
+_Taken = tuple[Session, Sequence[Event], Plan, Report]
 
 
 class Tried(NamedTuple):
@@ -68,6 +69,9 @@ class Part(NamedTuple):
 class Staging(Protocol):
     """Takes in the sessions of one tree, parents first, and then has them in its target's form.
 
+    Each session is written and then checked; in between its native records may be let go, which
+    take much memory and which nothing but writing needs.
+
     Attributes:
         root: the private folder.
     """
@@ -77,8 +81,11 @@ class Staging(Protocol):
     def identifier(self, session: Session, salt: str) -> str:
         """The session's id in the target."""
 
-    def add(self, session: Session, events: Sequence[Event], plan: Plan, source: str) -> None:
+    def write(self, session: Session, events: Sequence[Event], plan: Plan, source: str) -> None:
         """Write one session; `source` is the name of the adapter that it was read with."""
+
+    def check(self) -> None:
+        """Read back what was written last, and compare."""
 
     def finish(self) -> list[Receipt]:
         """One account for each session."""
@@ -113,21 +120,28 @@ class FileStaging:
     root: Path
     drafts: list[Draft] = field(default_factory=list)
     receipts: list[Receipt] = field(default_factory=list)
+    _taken: tuple[_Taken, list[bytes] | None] | None = None
 
     def identifier(self, session: Session, salt: str) -> str:
         return self.adapter.target_id(session, salt)
 
-    def add(self, session: Session, events: Sequence[Event], plan: Plan, source: str) -> None:
+    def write(self, session: Session, events: Sequence[Event], plan: Plan, source: str) -> None:
         report = Report()
         draft = self.adapter.encode(session, events, plan, report)
         laid_out(draft, self.root)
         # What is in the files need not be in memory too.
         draft = replace(draft, files=tuple(replace(file, data=b"") for file in draft.files))
         self.drafts.append(draft)
-        store = _detected(self.adapter, self.root, draft)
-        taken = (session, events, plan, report)
         same_format = source == self.adapter.name
-        self.receipts.append(receipt(self.adapter, store, draft, taken, same_format=same_format))
+        records = compare.prints(events) if same_format else None
+        self._taken = (session, events, plan, report), records
+
+    def check(self) -> None:
+        if self._taken is not None:
+            taken, records = self._taken
+            store = _detected(self.adapter, self.root, self.drafts[-1])
+            self.receipts.append(receipt(self.adapter, store, self.drafts[-1], taken, records))
+            self._taken = None
 
     def finish(self) -> list[Receipt]:
         return self.receipts
@@ -202,17 +216,20 @@ class StoreStaging:
     def identifier(self, session: Session, salt: str) -> str:
         return self.adapter.target_id(session, salt)
 
-    def add(self, session: Session, events: Sequence[Event], plan: Plan, source: str) -> None:
+    def write(self, session: Session, events: Sequence[Event], plan: Plan, source: str) -> None:
         report = Report()
         self.drafts.append(self.installation.encode(session, events, plan, report))
         self._taken.append((session, events, plan, report))
+
+    def check(self) -> None:
+        """All at once, when the store is made."""
 
     def finish(self) -> list[Receipt]:
         self.root.mkdir(parents=True, exist_ok=True)
         path = self.installation.stage(self.drafts, self.root)
         adapter, store = reader(self.registry, path)
         receipts = [
-            receipt(adapter, store, draft, taken, same_format=False)
+            receipt(adapter, store, draft, taken, None)
             for draft, taken in zip(self.drafts, self._taken, strict=True)
         ]
         self._taken.clear()
@@ -256,7 +273,7 @@ class DocumentStaging:
     def identifier(self, session: Session, salt: str) -> str:
         return session.ref.id
 
-    def add(self, session: Session, events: Sequence[Event], plan: Plan, source: str) -> None:
+    def write(self, session: Session, events: Sequence[Event], plan: Plan, source: str) -> None:
         from finder.writing import safe_name
 
         depth = self._depths.get(plan.parent, -1) + 1 if plan.parent else 0
@@ -265,6 +282,9 @@ class DocumentStaging:
                 self._depths[ref] = depth
         self._name = self._name or f"{safe_name(plan.top)}{self.ending}"
         self._sessions.append((depth, session, list(events)))
+
+    def check(self) -> None:
+        """Nothing reads it back."""
 
     def finish(self) -> list[Receipt]:
         (_, session, events), *below = self._sessions
@@ -311,8 +331,6 @@ def _stated(session: Session, events: Sequence[Event]) -> Receipt:
 
 # -- comparing -------------------------------------------------------------------------------
 
-_Taken = tuple[Session, Sequence[Event], Plan, Report]
-
 
 def _compared(adapter: Adapter, store: Store, draft: Draft, taken: _Taken) -> Tried:
     session, events, plan, report = taken
@@ -347,12 +365,12 @@ def found(adapter: Adapter, store: Store, identifier: str) -> Session | None:
 
 
 def receipt(
-    adapter: Adapter, store: Store, draft: Draft, taken: _Taken, *, same_format: bool
+    adapter: Adapter, store: Store, draft: Draft, taken: _Taken, records: list[bytes] | None
 ) -> Receipt:
     """Read a session back and account for it.
 
     Args:
-        same_format: its native records were to be written as they are.
+        records: fingerprints of its native records, if they were to be written as they are.
 
     Raises:
         BugError: there is a difference without a reason.
@@ -360,10 +378,11 @@ def receipt(
     session, events, _, _ = taken
     written = _written(adapter, store, draft)
     slim = compare.slimmed(events)
-    back, records = [], []
+    back: list[Event] = []
+    found_records: list[bytes] = []
     for event in adapter.events(written.ref):
-        if same_format:
-            records += compare.prints([event])
+        if records is not None:
+            found_records += compare.prints([event])
         back.append(slim(event))
     losses, unexplained = _accounted(taken, written, back)
     if unexplained:
@@ -373,7 +392,7 @@ def receipt(
         session=written,
         events=len(events),
         losses=tuple(losses),
-        exact=records == compare.prints(events) if same_format else None,
+        exact=None if records is None else found_records == records,
     )
 
 
