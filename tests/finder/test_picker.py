@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from prompt_toolkit.data_structures import Size
@@ -56,9 +57,10 @@ def shown(one: Picker) -> str:
         return ""
     assert one.output is not None
     size = one.output.get_size()
-    lines = [drawn.data_buffer[row] for row in range(size.rows)]
-    cells = [[line[column].char for column in range(size.columns)] for line in lines]
-    return "\n".join("".join(line) for line in cells)
+    # Another thread draws: what is not there must not be made by looking at it.
+    lines: list[Any] = [drawn.data_buffer.get(row) or {} for row in range(size.rows)]
+    cells = [[line.get(column) for column in range(size.columns)] for line in lines]
+    return "\n".join("".join(cell.char if cell else " " for cell in line) for line in cells)
 
 
 def drive(one: Picker, pipe: PipeInput, *steps: tuple[str, str]) -> str:
@@ -281,7 +283,7 @@ def test_an_empty_store_says_so(pipe: PipeInput, shelf_path: Path) -> None:
 def test_a_broken_store_is_named(pipe: PipeInput, shelf: Shelf, tmp_path: Path) -> None:
     broken = Shelf(tmp_path / "broken")
     broken.error = unreadable(broken.path)
-    drive(picker(pipe, Paper(200, 30), shelf, broken), pipe, (f"{broken.path}: is locked", ""))
+    drive(picker(pipe, Paper(200, 30), shelf, broken), pipe, ("/broken: is locked", ""))
 
 
 def test_a_story_that_cannot_be_read_is_said_in_the_preview(pipe: PipeInput, shelf: Shelf) -> None:

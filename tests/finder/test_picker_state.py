@@ -159,12 +159,12 @@ def test_the_words_of_the_query_are_marked() -> None:
 
 def test_a_store_that_is_broken_is_named_in_the_status() -> None:
     problem = Problem(kind="locked", path="/home/u/\x1bx.db", message="is locked")
-    other = Problem(kind="gone", path="/b", message="does not exist")
-    state = State(answer=Answer(text="", rows=rows("a"), held=1_000), problems=(problem, other))
+    other = Problem(kind="corrupt", path="/b", message="line 3 is damaged", record="line 3")
+    state = State(answer=Answer(text="", rows=rows("a"), held=1_000), problems=(other, problem))
     shown = text(status_line(state, reading=True, home="/home/u"))
     assert (
         shown
-        == " 1 shown · 1,000 sessions · reading all of them … · ~/␛x.db: is locked (and 1 more)"
+        == " 1 shown · 1,000 sessions · reading all of them … · 2 problems, as ~/␛x.db: is locked"
     )
     assert problem_line((problem,), "/") == "/home/u/␛x.db: is locked"
     state.typed("other")

@@ -17,6 +17,7 @@ import random
 import resource
 import shutil
 import signal
+import sqlite3
 import sys
 import tempfile
 import time
@@ -60,7 +61,7 @@ def play(seed: int, folder: Path) -> tuple[str, str | None]:
         deed = chance.choice(mutations_for(path))
         try:
             done.append(f"{deed(chance, path)} of {path.relative_to(home)}")
-        except (ValueError, OSError):
+        except (ValueError, OSError, sqlite3.DatabaseError):
             continue  # a file that was mutated before, or a name too long
     what = f"{case.parent.relative_to(FIXTURES)}: {', '.join(done)}"
     return what, broken(home, seed)

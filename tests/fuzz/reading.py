@@ -25,7 +25,7 @@ from finder.render import data
 
 _NOW = 1_800_000_000_000  # 2027-01-15T08:00:00Z
 _TURNING = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
-_MOST_COMMANDS = 6  # sessions that the commands are called for; the engine reads all of them
+_MOST_COMMANDS = 3  # sessions that the commands are called for; the engine reads all of them
 
 
 class WrongError(AssertionError):

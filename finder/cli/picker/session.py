@@ -118,6 +118,9 @@ class Picker:
 
     def _drawn(self, screen: Screen) -> None:
         """The screen stands: only now may other work take the time."""
+        if self.failed is not None and not screen.app.is_done:
+            screen.app.exit(result=None)
+            return
         if not self._begun:
             self._begun = True
             self._reader.ask(True)
@@ -155,9 +158,7 @@ class Picker:
     def _fail(self, error: Exception) -> None:
         """A worker broke: the picker ends, and the error is told as any other."""
         self.failed = error
-        if self.screen is not None:
-            app = self.screen.app
-            self.screen.post(lambda: app.exit(result=None))
+        self._post(lambda: None)  # drawing then sees it
 
 
 def coloured(setting: Setting) -> bool:

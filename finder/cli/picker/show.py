@@ -109,10 +109,11 @@ def status_line(state: State, *, reading: bool, home: str) -> list[Piece]:
 
 
 def problem_line(problems: Sequence[Problem], home: str) -> str:
-    """The first of the problems, and how many more there are."""
-    first = problems[0]
-    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-    return line(f"{home_short(first.path, home)}: {first.message}{more}")
+    """How many there are, and the worst of them: what concerns more than one record."""
+    worst = next((problem for problem in problems if problem.record is None), problems[0])
+    count = f"{len(problems)} problems, as " if len(problems) > 1 else ""
+    path = cut_start(line(home_short(worst.path, home)), _WIDEST_FOLDER)
+    return f"{count}{path}: {line(worst.message)}"
 
 
 def target_line(target: Target, *, selected: bool) -> list[Piece]:
