@@ -20,11 +20,12 @@ from finder.cli.program import Command
 from finder.cli.setting import Setting, setting_of
 from finder.convert import Conversion, Tree, convert, tree_of
 from finder.delivery import Delivery
+from finder.documents import DocumentStaging, Render
 from finder.errors import ExitCode, NotFoundError, UsageError
 from finder.files import write
 from finder.library import Entry, Library
 from finder.model import Problem
-from finder.staging import DocumentStaging, FileStaging, Render, Staging, StoreStaging
+from finder.staging import FileStaging, Staging, StoreStaging
 
 _DOCUMENTS = {"markdown": ".md", "html": ".html"}
 _SIDECAR = "events"
