@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
+from typing import TYPE_CHECKING
 
 from prompt_toolkit.input import Input
 from prompt_toolkit.input.defaults import create_input
@@ -18,12 +19,10 @@ from finder.cli.picker.work import Searching, Wanted, Worker, portions
 from finder.cli.setting import Setting
 from finder.errors import FinderError, WriteError
 from finder.find import Row
-from finder.get import Choice as Events
-from finder.get import Numbered, story
 from finder.library import Library
-from finder.render import transcript
-from finder.render.look import Look
-from finder.render.look import coloured as paint
+
+if TYPE_CHECKING:
+    from finder.get import Numbered
 
 _MOST_EVENTS, _MOST_LINES = 500, 2_000  # of a story in the preview; the pager shows all
 _DOCUMENTS = ("html", "markdown")
@@ -174,6 +173,13 @@ def story_lines(
 
     With `most` only so many events are read, and `CUT` is the last line if there are more.
     """
+    # Imported for the first story, not for the first screen.
+    from finder.get import Choice as Events
+    from finder.get import story
+    from finder.render import transcript
+    from finder.render.look import Look
+    from finder.render.look import coloured as paint
+
     look = Look(room=width)
     if coloured(setting):
         from finder.render import screen
