@@ -41,6 +41,18 @@ from finder.places import Places
 from finder.registry import Registry
 
 _UPDATE = "FINDER_UPDATE"
+_HOSTILE = (
+    "../../x",
+    "/etc/x",
+    "a/../../b",
+    "C:\\x",
+    "a\x00b",
+    "CON",
+    ".",
+    "",
+    "x" * 300,
+    "\ud800",
+)
 
 
 class AdapterContract:
@@ -158,6 +170,28 @@ class AdapterContract:
                 except NotFoundError:
                     continue
                 raise AssertionError(f"{store.path} answers for a session it does not have")
+
+    # -- what is written, by an adapter that writes --------------------------------------
+
+    def test_its_own_sessions_are_written_without_an_unforeseen_difference(self) -> None:
+        from finder.staging import tried
+
+        for _, _, session in self.all_sessions() if self.adapter.target else ():
+            done = tried(self.adapter, session, list(self.adapter.events(session.ref)))
+            shown = [str(difference) for difference in done.unexplained[:5]]
+            assert not done.unexplained, f"{session.ref}: {shown}"
+
+    def test_an_id_or_a_title_never_chooses_a_path(self) -> None:
+        from finder.staging import tried
+
+        for name in _HOSTILE if self.adapter.target else ():
+            for tool in ("another", self.adapter.tool):
+                session = Session(ref=Ref(tool, "/nowhere", name), title=name)
+                draft = tried(self.adapter, session, []).draft
+                for file in draft.files:
+                    assert ".." not in file.path.split("/"), name
+                    assert not file.path.startswith("/"), name
+                    assert len(file.path) < 200, name
 
     # -- pieces -------------------------------------------------------------------------
 
@@ -282,7 +316,8 @@ def transcript(adapter: Adapter, home: Path) -> Iterator[bytes]:
 
 def _plain(item: Any) -> JsonObject:
     """A dataclass as JSON, without what is None or empty, and with `raw` as a mere mark."""
-    fields: JsonObject = jsonio.loads(jsonio.dumps(item))
+    plain = item._asdict() if isinstance(item, Session | Problem) else item
+    fields: JsonObject = jsonio.loads(jsonio.dumps(plain))
     kept = {key: value for key, value in fields.items() if value not in (None, [], ())}
     if "raw" in kept:
         kept["raw"] = True
