@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# The same examples in every run, so that a change is what makes a test fail. New ones are looked
+# for by whoever asks: FINDER_EXPLORE=1.
+settings.register_profile("same", derandomize=True, deadline=None, database=None)
+settings.register_profile("explore", deadline=None)
+settings.load_profile("explore" if os.environ.get("FINDER_EXPLORE") else "same")
 
 
 @pytest.fixture(autouse=True)
