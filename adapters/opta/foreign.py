@@ -51,6 +51,7 @@ class Made:
         results: tool messages, one for each of its calls.
         images: parts that came with the results.
         is_summary: it stands for what came before it.
+        told: the events that it tells.
     """
 
     role: Role
@@ -59,6 +60,7 @@ class Made:
     results: list[JsonObject] = field(default_factory=list)
     images: list[JsonObject] = field(default_factory=list)
     is_summary: bool = False
+    told: list[Event] = field(default_factory=list)
 
     def messages(self) -> Iterator[JsonObject]:
         """The records."""
@@ -104,6 +106,7 @@ class _Teller:
     thought: bool = False  # the model thought again since the last call
     calling: Made | None = None  # the latest answer with calls
     called: dict[str, tuple[str, str]] = field(default_factory=dict)  # tool and output, by call id
+    told: set[str] = field(default_factory=set)  # ids of calls that stand for a subagent
 
     @classmethod
     def of(cls, session: Session, events: Sequence[Event], plan: Plan, report: Report) -> _Teller:
@@ -142,6 +145,8 @@ class _Teller:
         start = next((i for i, made in enumerate(found) if made.role != "system"), len(found))
         newest = max((i for i, made in enumerate(found) if made.is_summary), default=start)
         if newest > start:
+            for event in found[newest].told:
+                self.report.reshaped(event, note="it stands before what was kept beside it")
             found = [*found[:start], found[newest], *found[start:newest], *found[newest + 1 :]]
         return found
 
@@ -161,7 +166,7 @@ class _Teller:
                 self._text(event)
             case Reasoning():
                 self.thought = True
-                self.report.dropped(event, note="Opta keeps no thoughts")
+                self._gone(event, "Opta keeps no thoughts")
             case ToolCall():
                 self._call(event)
             case ToolResult():
@@ -172,9 +177,11 @@ class _Teller:
                 self._subagent(event)
 
     def _gone(self, event: Event, note: str) -> None:
-        self.report.dropped(event, note=note)
-        if id(event) in self.results:
-            self.report.dropped(self.results[id(event)], note=note)
+        for one in (event, self.results.get(id(event))):
+            if one is not None:
+                self.report.dropped(one, note=note)
+                # The words may stand there all the same: as a result that was made up.
+                self.report.lowered(one, note=note)
 
     def _role(self, event: Event) -> Role:
         role = event.role or (self.turn.message.role if self.turn.message else None)
@@ -201,21 +208,25 @@ class _Teller:
 
     def _text(self, event: Text) -> None:
         role = self._role(event)
+        if not event.text:
+            self.report.reshaped(event, note="an empty text is known by its place alone")
         if "summary" in event.labels and role != "system":
             self._summary(event)
-        elif role == "user":
+            return
+        if role == "user":
             pieces = [piece.text for piece in injected.pieces(event.text, "user")]
             if pieces != [event.text]:
                 note = "by these very words Opta's own additions to a text begin"
                 self.report.reshaped(event, note=note)
-            self._users().parts.append(records.text_part(event.text))
+            made = self._users()
         elif role == "system":
-            self._open("system").parts.append(records.text_part(event.text))
+            made = self._open("system")
         else:
             made = self._answer()
             if made.parts or made.calls:
                 made = self._open("assistant")
-            made.parts.append(records.text_part(event.text))
+        made.parts.append(records.text_part(event.text))
+        made.told.append(event)
 
     def _summary(self, event: Text) -> None:
         made = self.made[-1] if self.made and not self.fresh else None
@@ -225,6 +236,7 @@ class _Teller:
             if not injected.is_summary(event.text):
                 made.parts.append(records.text_part(injected.SUMMARY))
         made.parts.append(records.text_part(event.text))
+        made.told.append(event)
 
     def _call(self, event: ToolCall, result: ToolResult | None = None) -> None:
         result = result or self.results.get(id(event))
@@ -239,6 +251,7 @@ class _Teller:
         name = event.name or "unknown"
         text = "{}" if event.input is None else records.argument_text(event.input)
         function = {"name": name, "arguments": text}
+        made.told.append(event)
         made.calls.append({"id": call, "type": "function", "function": function})
         output = injected.NO_RESULT if result is None else self._output(result)
         self.called[call] = name, output
@@ -262,26 +275,32 @@ class _Teller:
 
     def _attachment(self, event: Attachment) -> None:
         part = records.image_part(event)
-        if event.data is None:
+        if event.data is None and part is not None:
             self.report.invented(event, "data", note="the bytes stand in its URL")
         if part is None:
             note = "Opta has images alone, as bytes or by their URL"
             self.report.dropped(event, note=note)
-        elif event.role == "tool" and self.calling is not None:
-            self.calling.images.append(part)
+            return
+        if event.data == "":
+            self.report.reshaped(event, note="an image of no bytes is known by its place alone")
+        made = self.calling if event.role == "tool" else None
+        if made is not None:
+            made.images.append(part)
         else:
-            self._users().parts.append(part)
+            made = self._users()
+            made.parts.append(part)
+        made.told.append(event)
 
     def _subagent(self, event: Subagent) -> None:
-        if event.call not in self.called:
+        if event.call not in self.called or event.call in self.told:
             self._told_subagent(event)
             return
         name, output = self.called[event.call]
         if name not in records.SUBAGENT_TOOLS:
             linked = "; a tag names the session" if event.child in self.plan.ids else ""
-            self.report.dropped(event, note=f"its call and its result tell the same{linked}")
+            self._gone(event, f"its call and its result tell the same{linked}")
         elif injected.is_denied(output) or self.uses[event.call] > 1:
-            self.report.dropped(event, note=_NOT_STARTED)
+            self._gone(event, _NOT_STARTED)
 
     def _told_subagent(self, event: Subagent) -> None:
         """A subagent that no call is known of, as the call that Opta would have made."""
@@ -291,6 +310,7 @@ class _Teller:
         unfinished = event.result is None and event.status in (None, "running", "pending")
         result = ToolResult(call=id_, output=event.result or "", status=event.status or "ok")
         self.report.reshaped(event, note="told as a call, as Opta would have started it")
+        self.told.add(id_)
         self._call(ToolCall(call=id_, name=tool, input=given), None if unfinished else result)
 
 
