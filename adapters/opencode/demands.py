@@ -198,6 +198,7 @@ def _state(state: JsonObject, at: int) -> JsonObject:
         found["metadata"] = mapping(found.get("metadata"))
     elif status == "error":
         found["error"] = _text(found.get("error"))
+        found.pop("title", None)  # 0.1 has one; import would leave it out without a word
     return found
 
 

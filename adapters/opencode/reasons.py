@@ -104,6 +104,7 @@ _OWN: _Rules = (
     *(("lowered", "*", f"labels.{name}", _MADE_UP) for name in ("hidden", "inferred")),
     ("changed", "opaque", "problem", "it names a file, which has another name here"),
     ("invented", "tool_result", "title", _DEMANDED),
+    ("dropped", "tool_result", "title", "since 0.5 only a result that was completed has one"),
     ("invented", "tool_result", "started", _DEMANDED),
     *(("invented", "session", name, _DEMANDED) for name in ("title", "created", "updated")),
     *((kind, "session", name, "said by its messages")

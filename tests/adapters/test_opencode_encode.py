@@ -147,7 +147,7 @@ def test_results_stand_with_their_calls() -> None:
 
 def test_what_stands_outside_of_messages_keeps_its_speaker() -> None:
     """As Opta's logs tell turns that its messages do not have."""
-    loose = [
+    loose: list[Event] = [
         Text(text="Half an answer.", role="assistant", record="l1"),
         Notice(kind="error", text="cancelled", record="l2"),
         Text(text="Go on.", role="user", record="l3"),
@@ -372,12 +372,12 @@ CHILD = Ref("other", "/home/dev/other", "two")
 
 def test_a_subagent_is_a_task_that_names_its_session() -> None:
     started = Subagent(call="c1", child=CHILD, prompt="Look.", result="a file", status="ok")
-    ids = {REF: EXPORT.target_id(SESSION), CHILD: EXPORT.target_id(replace(SESSION, ref=CHILD))}
+    ids = {REF: EXPORT.target_id(SESSION), CHILD: EXPORT.target_id(SESSION._replace(ref=CHILD))}
     plan = Plan(id=ids[REF], ids=ids, top=ids[REF], now=NOW)
     made = document(attempt(ANSWER, CALL, started, RESULT, plan=plan))
     part = made["messages"][0]["parts"][0]
     assert (part["tool"], part["state"]["metadata"]["sessionId"]) == ("task", ids[CHILD])
-    below = replace(SESSION, ref=CHILD, parent=REF, title=None)
+    below = SESSION._replace(ref=CHILD, parent=REF, title=None)
     plan = Plan(id=ids[CHILD], ids=ids, top=ids[REF], parent=REF, now=NOW)
     info = document(attempt(USER, session=below, plan=plan))["info"]
     assert info["parentID"] == ids[REF]
@@ -410,7 +410,7 @@ def test_the_same_session_gets_the_same_ids_and_a_copy_others() -> None:
 
 
 def test_newer_sessions_come_first() -> None:
-    ids = [EXPORT.target_id(replace(SESSION, created=at)) for at in (NOW - 1_000, NOW)]
+    ids = [EXPORT.target_id(SESSION._replace(created=at)) for at in (NOW - 1_000, NOW)]
     assert ids[1] < ids[0]
 
 
@@ -418,7 +418,7 @@ def test_newer_sessions_come_first() -> None:
     "hostile", ["../../x", "ses_/etc/passwd", "ses_a\0b", "", "ses_" + "a" * 99]
 )
 def test_an_id_never_chooses_a_path(hostile: str) -> None:
-    session = replace(SESSION, ref=Ref("opencode", "/home/dev/x", hostile))
+    session = SESSION._replace(ref=Ref("opencode", "/home/dev/x", hostile))
     for target in (EXPORT, FILES):
         draft = attempt(USER, Text(text="Hi."), session=session, into=target).draft
         assert all(re.fullmatch(r"[\w/-]+\.json", file.path) for file in draft.files)
