@@ -192,8 +192,11 @@ class _Search:
         want = self.query.narrowed
         literally = self.library.keys(want._replace(words=self.query.words))
         self._judge(literally, matcher.literal, must=True)
-        # Typing errors are thought of where nothing is as it was typed.
-        return self._folded() or (self._forgiving(matcher, want) if matcher.forgives else [])
+        rows = self._folded()
+        # What is as it was typed comes first; typing errors fill what room is left.
+        if not matcher.forgives or (self.query.limit and len(rows) >= self.query.limit):
+            return rows
+        return self._forgiving(matcher, want)
 
     def _forgiving(self, matcher: Matcher, want: Want) -> list[Row]:
         """What matches but for typing errors."""
@@ -205,6 +208,8 @@ class _Search:
 
     def _nearly(self, matcher: Matcher, want: Want, words: Iterable[str]) -> list[Row]:
         matcher.learn_words(words)
+        if self.scores and not matcher.knows_others:
+            return self._folded()
         nearly = self.library.keys(want._replace(spellings=matcher.spellings()))
         self._judge(nearly, matcher.fuzzy, must=True)
         return self._folded()

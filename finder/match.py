@@ -140,6 +140,11 @@ class Matcher:
         """Each word with those that are a typing error away from it, once learned."""
         return tuple((word, *sorted(self.close(word))) for word in self.words)
 
+    @property
+    def knows_others(self) -> bool:
+        """Whether any of the words has another one near it, once learned."""
+        return any(self.close(word) - {word} for word in self.words)
+
     def close(self, word: str) -> frozenset[str]:
         """The words that are a typing error away from this one of the query, once learned."""
         return self._close.get(word, frozenset())

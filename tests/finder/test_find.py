@@ -99,7 +99,7 @@ def test_a_store_of_files_is_walked_once() -> None:
 # -- words -------------------------------------------------------------------------------
 
 
-def test_exact_before_whole_word_before_prefix_before_substring() -> None:
+def test_exact_before_whole_word_before_prefix_before_substring_before_a_typing_error() -> None:
     shelf = Shelf(HERE)
     shelf.add("with a typing error", "The praser", updated=6)
     shelf.add("inside", "Myparserlib", updated=5)
@@ -108,13 +108,13 @@ def test_exact_before_whole_word_before_prefix_before_substring() -> None:
     shelf.add("whole-new", "Fix the parser_rules", updated=3)
     shelf.add("exact", "Parser", updated=1)
     shelf.add("none", "Something else", updated=7)
-    expected = ["exact", "whole-new", "whole-old", "prefix", "inside"]
+    expected = ["exact", "whole-new", "whole-old", "prefix", "inside", "with a typing error"]
     assert search(shelf, "parser") == expected
     tiers = [r.matched[0].tier for r in find(library(shelf), Query(words=("parser",))).rows]
-    assert tiers == ["exact", "whole", "whole", "prefix", "substring"]
+    assert tiers == ["exact", "whole", "whole", "prefix", "substring", "fuzzy"]
 
 
-def test_typing_errors_are_thought_of_where_nothing_is_as_it_was_typed() -> None:
+def test_a_typing_error_in_one_word_and_a_beginning_of_another() -> None:
     shelf = Shelf(HERE)
     shelf.add("newer", "Another parser, quickly", updated=2)
     shelf.add("older", "The parser is quick", updated=1)
@@ -176,10 +176,11 @@ def test_typing_errors(typed: str, found: bool) -> None:
     assert search(shelf, typed) == (["a"] if found else [])
 
 
-def test_no_full_listing_while_anything_is_as_it_was_typed() -> None:
+def test_typing_errors_are_not_thought_of_where_there_is_no_room_for_them() -> None:
     shelf = Shelf(HERE)
     shelf.add("s", "parser", updated=1)
-    assert search(shelf, "parser") == ["s"]
+    shelf.add("t", "praser", updated=2)
+    assert ids(find(library(shelf), Query(words=("parser",), limit=1))) == ["s"]
     assert all(want.words or want.ids is not None for want in shelf.asked)
 
 
