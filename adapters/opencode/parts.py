@@ -163,6 +163,8 @@ def _completed(
 ) -> JsonObject:
     if result.output is None:
         report.invented(result, "output", note="OpenCode demands an output, if an empty one")
+    if called.call.name == "invalid":
+        report.changed(result, "status", note="OpenCode calls what failed by this name")
     if "compacted" in result.labels and "compacted" not in called.call.labels:
         time["compacted"] = time["end"]  # the output alone has left the context
     state: JsonObject = {
