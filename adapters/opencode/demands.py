@@ -176,6 +176,7 @@ def complete_part(part: JsonObject, message: str, at: int, ids: Ids) -> JsonObje
         url = string(found.get("url")) or ""
         mime = string(found.get("mime")) or string(found.get("mediaType")) or "text/plain"
         found |= {"mime": mime, "url": url}
+        found.pop("mediaType", None)  # the name of 0.1
     return found
 
 

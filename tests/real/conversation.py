@@ -86,11 +86,13 @@ def _live(events: Sequence[Event], own: bool) -> Iterator[Said]:
     answered = {id(events[c]): events[r] for c, r in answers(events).items()}
     results = {id(result) for result in answered.values()}
     begun = False
-    role = None
+    spoken, opened = None, None
     for event in _in_context(events):
+        # What stands outside of messages says itself who speaks.
+        role = spoken if event.message == opened else event.role
         match event.type:
             case "message":
-                role = event.role
+                spoken, opened = event.role, event.record
             case "compaction":
                 yield Said("user", SUMMARY_PROMPT)
             case "text":
