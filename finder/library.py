@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -205,7 +204,7 @@ class Library:
         if holders[0].store.superseded_by and all(
             self._is_left_behind(source, session_id) for source in holders
         ):
-            session = replace(session, labels=(*session.labels, "unmigrated"))
+            session = session._replace(labels=(*session.labels, "unmigrated"))
         return Entry(session=session, copies=copies, also_in=tuple(dict.fromkeys(places)))
 
     def _is_left_behind(self, source: Source, session_id: str) -> bool:

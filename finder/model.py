@@ -12,7 +12,6 @@ This module imports the standard library only.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 if TYPE_CHECKING:
@@ -78,8 +77,11 @@ class Ref(NamedTuple):
         return f"{self.tool}:{self.id}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
+# Headers and problems are named tuples, made with keywords: what dataclasses import takes longer
+# than a whole search.
+
+
+class Problem(NamedTuple):
     """One thing that could not be read. A problem is data: work goes on around it.
 
     Attributes:
@@ -95,8 +97,7 @@ class Problem:
     record: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Session:
+class Session(NamedTuple):
     """A session's header. None means that the store does not say, or not cheaply.
 
     Attributes:

@@ -11,7 +11,6 @@ import importlib
 import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from finder import files
@@ -32,13 +31,13 @@ _SKIPPED = frozenset(
 )
 
 
-@dataclass(slots=True)
 class Registry:
     """The adapters, as ``name -> module:class``, loaded on use."""
 
-    entries: Mapping[str, str]
-    problems: list[Problem] = field(default_factory=list)
-    _loaded: dict[str, Adapter | None] = field(default_factory=dict)
+    def __init__(self, entries: Mapping[str, str], loaded: Iterable[Adapter] = ()) -> None:
+        self.entries = entries
+        self.problems: list[Problem] = []
+        self._loaded: dict[str, Adapter | None] = {adapter.name: adapter for adapter in loaded}
 
     @classmethod
     def installed(cls) -> Registry:
@@ -50,7 +49,7 @@ class Registry:
         """Just these, already loaded."""
         return cls(
             entries={adapter.name: type(adapter).__module__ for adapter in adapters},
-            _loaded={adapter.name: adapter for adapter in adapters},
+            loaded=adapters,
         )
 
     def adapters(self) -> Iterator[Adapter]:

@@ -8,14 +8,12 @@ be anybody's code, becomes a problem here, and the other stores go on.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 
 from finder.adapter import Adapter, Named, Store, Want
 from finder.errors import StoreError
 from finder.model import Problem, Session
 
 
-@dataclass(slots=True, eq=False)
 class Source:
     """One store, and what it said so far.
 
@@ -29,18 +27,19 @@ class Source:
             were given.
     """
 
-    adapter: Adapter
-    store: Store
-    place: int = 0
-    raw: bool = True
-    failed: bool = False
-    whole: bool = False
-    floor: int | None = None
-    known: dict[str, Session] = field(default_factory=dict)
-    learned: set[str] = field(default_factory=set)
-    problems: dict[Problem, None] = field(default_factory=dict)
-    _absent: set[str] = field(default_factory=set)
-    _below_known: set[str] = field(default_factory=set)
+    def __init__(self, adapter: Adapter, store: Store, place: int = 0, raw: bool = True) -> None:
+        self.adapter = adapter
+        self.store = store
+        self.place = place
+        self.raw = raw
+        self.failed = False
+        self.whole = False
+        self.floor: int | None = None
+        self.known: dict[str, Session] = {}
+        self.learned: set[str] = set()
+        self.problems: dict[Problem, None] = {}
+        self._absent: set[str] = set()
+        self._below_known: set[str] = set()
 
     def listing(self, want: Want) -> list[Session]:
         """The sessions that fit, and perhaps more."""

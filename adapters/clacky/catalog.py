@@ -8,7 +8,7 @@ one with the newer ``updated_at`` is the session, the rest are named in `Session
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from adapters.clacky import archive, header, layout, story
@@ -55,7 +55,7 @@ def sessions(
             continue
         session = _session(store, file, found, archives)
         if raw:
-            session = replace(session, raw=header.redacted(found))
+            session = session._replace(raw=header.redacted(found))
         copies.setdefault(session.ref.id, []).append(session)
     for alike in copies.values():
         yield _newest(alike)
@@ -94,7 +94,7 @@ def _newest(alike: list[Session]) -> Session:
     """Of sessions with one id the newest; of equally new ones the one that is not trashed."""
     best = max(alike, key=lambda one: (one.updated or 0, "trashed" not in one.labels))
     others = tuple(path for one in alike if one is not best for path in one.also_in)
-    return replace(best, also_in=others)
+    return best._replace(also_in=others)
 
 
 def read(file: File) -> tuple[JsonObject, list[Problem]]:

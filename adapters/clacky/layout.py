@@ -4,27 +4,26 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from finder import files
 from finder.errors import StoreError
 from finder.model import Problem
 
 _BASE = r"\d{4}-\d\d-\d\d(?:-\d\d-\d\d-\d\d-|_)[0-9a-f]{8}"
-_SESSION_NAME = re.compile(rf"{_BASE}\.json")
-_ARCHIVE_NAME = re.compile(rf"({_BASE})-chunk-(\d+)\.md")
+_SESSION_NAME = rf"{_BASE}\.json"
+_ARCHIVE_NAME = rf"({_BASE})-chunk-(\d+)\.md"
 _EXPORTED = "session.json"  # a session's name within an export
 _HEAD_BYTES = 4096
 _LARGE_BYTES = 32 * 1024 * 1024
 # The tool writes session_id as the first key, and these among the next.
-_ID = re.compile(rb'(?:\xef\xbb\xbf)?\s*\{\s*"session_id"\s*:\s*"([^"\\]*)"')
+_ID = rb'(?:\xef\xbb\xbf)?\s*\{\s*"session_id"\s*:\s*"([^"\\]*)"'
 _KEYS = (b'"created_at"', b'"working_dir"')
 
 
-@dataclass(frozen=True, slots=True)
-class File:
+class File(NamedTuple):
     """A session or archive: a file on the disk, or a member of an export (then with `data`)."""
 
     path: Path
@@ -39,13 +38,13 @@ class File:
     @property
     def base(self) -> str:
         """What a session and its archives have in common: the name without what follows id8."""
-        found = _ARCHIVE_NAME.fullmatch(self.name)
+        found = re.fullmatch(_ARCHIVE_NAME, self.name)
         return found[1] if found else self.path.stem
 
     @property
     def number(self) -> int:
         """An archive's number, 0 if it has none."""
-        found = _ARCHIVE_NAME.fullmatch(self.name)
+        found = re.fullmatch(_ARCHIVE_NAME, self.name)
         return int(found[2]) if found else 0
 
     def read(self) -> bytes:
@@ -73,7 +72,7 @@ class File:
             head = files.head(self.path, _HEAD_BYTES) if self.data is None else self.data
         except StoreError:
             return None
-        found = _ID.match(head)
+        found = re.match(_ID, head)
         return found[1].decode("utf-8", "replace") if found else None
 
     def stamp(self) -> str:
@@ -86,21 +85,27 @@ class File:
         return f"{status.st_mtime_ns}.{status.st_size}"
 
 
-@dataclass(slots=True)
 class Listing:
     """The files of one store. `strays`: archives whose session is not in the store count."""
 
-    sessions: list[File] = field(default_factory=list)
-    archives: list[File] = field(default_factory=list)
-    problems: list[Problem] = field(default_factory=list)
-    strays: bool = True
+    def __init__(
+        self,
+        sessions: Iterable[File] = (),
+        archives: Iterable[File] = (),
+        problems: Iterable[Problem] = (),
+        strays: bool = True,
+    ) -> None:
+        self.sessions = list(sessions)
+        self.archives = list(archives)
+        self.problems = list(problems)
+        self.strays = strays
 
 
 def kind(path: Path) -> str | None:
     """What kind of store a path is (see `finder.adapter.Store`), or None."""
     if _is_folder(path):
         return "files" if is_home(path) or _is_sessions(path) else None
-    if _SESSION_NAME.fullmatch(path.name) or _ARCHIVE_NAME.fullmatch(path.name):
+    if re.fullmatch(_SESSION_NAME, path.name) or re.fullmatch(_ARCHIVE_NAME, path.name):
         return "file" if os.path.lexists(path) else None
     if path.name.endswith(".zip"):
         from adapters.clacky import export
@@ -156,15 +161,15 @@ def _holds_sessions(folder: Path) -> bool:
 
 def is_ours(name: str) -> bool:
     """Whether Clacky names its files so."""
-    return bool(_SESSION_NAME.fullmatch(name) or _ARCHIVE_NAME.fullmatch(name))
+    return bool(re.fullmatch(_SESSION_NAME, name) or re.fullmatch(_ARCHIVE_NAME, name))
 
 
 def is_session(name: str) -> bool:
-    return bool(_SESSION_NAME.fullmatch(name))
+    return bool(re.fullmatch(_SESSION_NAME, name))
 
 
 def is_archive(name: str) -> bool:
-    return bool(_ARCHIVE_NAME.fullmatch(name))
+    return bool(re.fullmatch(_ARCHIVE_NAME, name))
 
 
 def looks_like_session(path: Path) -> bool:
@@ -176,7 +181,7 @@ def looks_like_session(path: Path) -> bool:
 
 
 def begins_as_session(head: bytes) -> bool:
-    return bool(_ID.match(head)) and all(key in head[:_HEAD_BYTES] for key in _KEYS)
+    return bool(re.match(_ID, head)) and all(key in head[:_HEAD_BYTES] for key in _KEYS)
 
 
 def listing(path: Path) -> Listing:

@@ -12,7 +12,7 @@ part files stay. The latter are labelled trashed and inferred.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from adapters.opencode import files_content, v1
@@ -84,8 +84,7 @@ class Listing:
         info = read[0][0]
         stems = self._stems(session)
         said = self._said_by_messages(session, info, stems or [])
-        yield replace(
-            header(
+        yield header(
                 Ref(self.tool, self.store, session),
                 info,
                 raw=info if self.want.raw else None,
@@ -93,9 +92,7 @@ class Listing:
                 directory=said.get("directory"),
                 agent=said.get("agent"),
                 model=said.get("model"),
-            ),
-            also_in=tuple(str(path) for _, path in read[1:]),
-        )
+            )._replace(also_in=tuple(str(path) for _, path in read[1:]))
 
     def _stems(self, session: str) -> list[str] | None:
         folder = self.layout.messages / session
@@ -174,16 +171,13 @@ class Listing:
             return
         times = list(_times([*messages, *parts]))
         stems = self._stems(session) or []
-        yield replace(
-            header(
+        yield header(
                 Ref(self.tool, self.store, session),
                 {"time": {"created": min(times), "updated": max(times)} if times else {}},
                 raw=None,
                 messages=len(stems),
                 **self._said_by_messages(session, {}, stems),
-            ),
-            labels=() if messages else ("trashed", "inferred"),
-        )
+            )._replace(labels=() if messages else ("trashed", "inferred"))
 
     def _wrong(self, kind: str, path: Path, message: str, session: str) -> None:
         self.problems.append(Problem(kind=kind, path=str(path), message=message, record=session))

@@ -28,7 +28,7 @@ from finder.places import Places
 
 _MEMORY = ":memory:"
 _CHANNELS_WITHOUT_SUFFIX = frozenset({"latest", "beta", "prod"})
-_UNFIT_FOR_NAME = re.compile(r"[^a-zA-Z0-9._-]")
+_UNFIT_FOR_NAME = r"[^a-zA-Z0-9._-]"
 
 
 def data_folder(places: Places) -> Path:
@@ -52,7 +52,7 @@ def own_database(places: Places, channel: str = "latest") -> Path | None:
     shared = places.env.get("OPENCODE_DISABLE_CHANNEL_DB") in {"1", "true"}
     if shared or channel in _CHANNELS_WITHOUT_SUFFIX:
         return folder / "opencode.db"
-    return folder / f"opencode-{_UNFIT_FOR_NAME.sub('-', channel)}.db"
+    return folder / f"opencode-{re.sub(_UNFIT_FOR_NAME, '-', channel)}.db"
 
 
 def databases(places: Places) -> list[Path]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -31,14 +30,14 @@ _BRIEF = (
 
 def listed(path: Path, tool: str, want: Want | None) -> Iterator[Session | Problem]:
     """The sessions that `want` may want, or all."""
-    yield from sqlite.read(path, lambda c: _Listing.of(c, path, tool).found(want))
+    yield from sqlite.read(path, lambda c: _Listing(c, path, tool).found(want))
 
 
 def descendants(path: Path, tool: str, ids: Sequence[str]) -> Iterator[Session]:
     """The sessions below these, level by level."""
 
     def work(connection: sqlite3.Connection) -> list[Session]:
-        listing = _Listing.of(connection, path, tool)
+        listing = _Listing(connection, path, tool)
         seen, level, found = set(ids), list(ids), list[Session]()
         while level:
             children = [s for s in listing.children(level) if s.ref.id not in seen]
@@ -82,21 +81,16 @@ def names(path: Path, since: int | None) -> Iterator[Named]:
     yield from sqlite.read(path, work)
 
 
-@dataclass(slots=True)
 class _Listing:
     """One connection's view. `problems` are those found on the way."""
 
-    connection: sqlite3.Connection
-    tables: Tables
-    path: Path
-    tool: str
-    problems: list[Problem] = field(default_factory=list)
-
-    @classmethod
-    def of(cls, connection: sqlite3.Connection, path: Path, tool: str) -> _Listing:
-        tables = sqlite.tables(connection)
-        check(tables, str(path))
-        return cls(connection=connection, tables=tables, path=path, tool=tool)
+    def __init__(self, connection: sqlite3.Connection, path: Path, tool: str) -> None:
+        self.connection = connection
+        self.tables: Tables = sqlite.tables(connection)
+        self.path = path
+        self.tool = tool
+        self.problems: list[Problem] = []
+        check(self.tables, str(path))
 
     def found(self, want: Want | None) -> list[Session | Problem]:
         seen: set[str] = set()

@@ -25,7 +25,7 @@ _LONG_HEAD_BYTES = 1 << 20  # for a title of many pages
 _MOST_TRIED = 50  # files of a folder that are looked into before it is taken for another tool's
 _RANKS = {"config": 3, "sessions": 2, "session": 2, "recovery": 1, "file": 1, "share": 0}
 _ENVELOPE = (b'"event"', b'"daemonId"', b'"seq"')
-_SHARE_NAME = re.compile(r"opta-session-[\w-]{1,64}\.json", re.ASCII)
+_SHARE_NAME = r"(?a:opta-session-[\w-]{1,64}\.json)"
 
 
 def config_folders(places: Places) -> list[Path]:
@@ -141,7 +141,7 @@ def _is_session(folder: Path) -> bool:
 
 def _file_kind(path: Path) -> str | None:
     """``file`` for a session's file, ``share`` for a reduced export."""
-    if _SHARE_NAME.fullmatch(path.name) and path.is_file():
+    if re.fullmatch(_SHARE_NAME, path.name) and path.is_file():
         return "share"
     try:
         head = files.head(path, _HEAD_BYTES)

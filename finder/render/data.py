@@ -8,7 +8,6 @@ the store does not say; an event has only those that say something, besides `seq
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -164,6 +163,8 @@ def event(item: Numbered, *, raw: bool = False) -> JsonObject:
 
 @cache
 def _names(kind: str) -> tuple[str, ...]:
+    from dataclasses import fields
+
     from finder.model import EVENT_TYPES
 
     return tuple(
@@ -172,6 +173,8 @@ def _names(kind: str) -> tuple[str, ...]:
 
 
 def _plain(value: Any) -> Json:
+    from dataclasses import fields, is_dataclass
+
     if isinstance(value, Ref):
         return {"tool": value.tool, "store": value.store, "id": value.id, "ref": str(value)}
     if is_dataclass(value):

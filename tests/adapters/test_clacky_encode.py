@@ -405,7 +405,7 @@ def test_usage_is_kept_and_shown() -> None:
 
 def test_what_ruby_cannot_write_again_is_replaced() -> None:
     done = attempt(
-        USER, Text(text="half \ud800 of \ud83d\ude00"), session=replace(SESSION, title="\udfff")
+        USER, Text(text="half \ud800 of \ud83d\ude00"), session=SESSION._replace(title="\udfff")
     )
     record = document(done)
     assert record["messages"][0]["content"] == "half \ufffd of 😀"
@@ -555,7 +555,7 @@ def test_what_was_undone_is_a_task_that_is_not_active() -> None:
         replace(ANSWER, labels=hidden),
         replace(CALL, labels=hidden),
         replace(RESULT, labels=hidden),
-        session=replace(SESSION, labels=("reverted",)),
+        session=SESSION._replace(labels=("reverted",)),
     )
     record = document(done)
     assert [m.get("task_id") for m in record["messages"]] == [None, None, 1, 1, 1]
@@ -598,16 +598,16 @@ def test_what_a_session_lacks_is_invented_and_said() -> None:
 
 
 def test_ids_are_the_same_each_time_and_look_like_no_number() -> None:
-    ids = [CLACKY.target_id(replace(SESSION, ref=Ref("other", "/x", str(n)))) for n in range(2000)]
+    ids = [CLACKY.target_id(SESSION._replace(ref=Ref("other", "/x", str(n)))) for n in range(2000)]
     assert len({one[:8] for one in ids}) == 2000
     assert not [one for one in ids if one[:8].isdecimal()]
-    assert CLACKY.target_id(SESSION) == CLACKY.target_id(replace(SESSION, title="another"))
+    assert CLACKY.target_id(SESSION) == CLACKY.target_id(SESSION._replace(title="another"))
     assert CLACKY.target_id(SESSION, "copy") != CLACKY.target_id(SESSION)
 
 
 def test_a_hostile_session_chooses_no_path() -> None:
     for hostile in ("../../x", "a/b", "\0", "x" * 5000):
-        session = replace(SESSION, ref=Ref("clacky", "/x", hostile), title=hostile)
+        session = SESSION._replace(ref=Ref("clacky", "/x", hostile), title=hostile)
         (file,) = attempt(USER, Text(text="a"), session=session).draft.files
         assert file.path.count("/") == 1
         assert ".." not in file.path
@@ -756,7 +756,7 @@ def test_keys_are_neither_written_nor_marked() -> None:
 def test_a_session_without_a_time_gets_one() -> None:
     session, events = only("v1.5.1", "4a9475f3")
     record = {key: value for key, value in session.raw.items() if key != "created_at"}
-    broken = replace(session, raw=record, created=None)
+    broken = session._replace(raw=record, created=None)
     done = tried(CLACKY, broken, events, plan=plan_of(broken))
     assert done.unexplained == []
     assert losses(done) == {("invented", "session", "created")}
@@ -775,7 +775,7 @@ def cautions(home: Path, *sessions: Session) -> list[str]:
 
 def test_who_has_as_many_sessions_as_the_program_keeps_is_told(tmp_path: Path) -> None:
     folder = tmp_path / ".clacky" / "sessions"
-    new = replace(SESSION, ref=Ref("clacky", "/x", "c0ffee0012345678"))
+    new = SESSION._replace(ref=Ref("clacky", "/x", "c0ffee0012345678"))
     assert cautions(tmp_path, new) == []
     folder.mkdir(parents=True)
     for number in range(199):
@@ -786,7 +786,7 @@ def test_who_has_as_many_sessions_as_the_program_keeps_is_told(tmp_path: Path) -
     (one,) = cautions(tmp_path, new)
     assert "keeps its newest 200 sessions" in one
     assert "there are 201" in one
-    old = replace(new, created=1_600_000_000_000)
+    old = new._replace(created=1_600_000_000_000)
     first, second = cautions(tmp_path, old)
     assert first == one
     assert "would delete 1 of the installed ones" in second

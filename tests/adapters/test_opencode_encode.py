@@ -201,6 +201,14 @@ def test_a_call_that_was_cut_off_ends_as_the_program_ends_it(
     assert (found["status"], found["error"], found["metadata"]) == ("error", told, state)
 
 
+def test_an_error_that_reads_like_an_interruption_is_named() -> None:
+    failed = ToolResult(call="c1", output="Aborted", status="error")
+    done = attempt(ANSWER, CALL, failed)
+    assert [(x.kind, x.type) for x in done.losses if x.field == "status"] == [
+        ("changed", "tool_result")
+    ]
+
+
 def test_calls_use_an_id_again() -> None:
     again = ToolResult(call="c1", output="another")
     assert messages(ANSWER, CALL, RESULT, ANSWER, CALL, again) == [

@@ -6,7 +6,6 @@ import copy
 import json
 import shutil
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -277,5 +276,5 @@ def test_events_are_not_changed_by_writing_them(home: Callable[[str], Path]) -> 
         new = EXPORT.target_id(session, "salt")
         other = Ref("opencode", "/elsewhere", session.ref.id)
         plan = Plan(id=new, ids={session.ref: new, other: new}, top=new, now=NOW)
-        tried(EXPORT, replace(session), events, plan=plan)
+        tried(EXPORT, session, events, plan=plan)
         assert events == before

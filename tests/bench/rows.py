@@ -91,44 +91,44 @@ def _finding() -> Iterator[Row]:
     words = ("ledger", "drift", "quarterly")
     for size, bound in (("1k", 1.6), ("10k", 1.6), ("100k", 2.2)):
         call = _call(f"database-{size}", "find", *words, says=TARGET_TITLE)
-        yield Row(name=f"find words, {size}", program=call, bound=bound)
+        yield Row(name=f"find words ({size})", program=call, bound=bound)
     for size in ("1k", "10k", "100k"):
         call = _call(f"database-{size}", "find", "{target}", says=TARGET_TITLE)
-        yield Row(name=f"find id, {size}", program=call, bound=1.3)
+        yield Row(name=f"find id ({size})", program=call, bound=1.3)
         # So few letters of an id stand for one session only where there are few.
         call = _call(f"database-{size}", "find", "{target:.14}", says=TARGET_TITLE)
-        yield Row(name=f"find prefix, {size}", program=call, bound=1.3)
+        yield Row(name=f"find prefix ({size})", program=call, bound=1.3)
     newest = _call("database-100k", "find", "--limit", "20")
-    yield Row(name="find newest 20, 100k", program=newest, bound=2.2)
+    yield Row(name="find newest 20 (100k)", program=newest, bound=2.2)
     typos = _call("database-100k", "find", "legder", "drift", "quaterly", says=TARGET_TITLE)
-    yield Row(name="find two typos, 100k", program=typos, bound=3)
-    yield Row(name="find two typos, 100k, no cache", program=_cold(typos), bound=12)
+    yield Row(name="find two typos (100k)", program=typos, bound=3)
+    yield Row(name="find two typos without cache (100k)", program=_cold(typos), bound=12)
     everything = _call("database-100k", "find", "--limit", "0", "--format", "jsonl")
-    yield Row(name="find all as jsonl, 100k", program=everything, most_mb=100)
+    yield Row(name="find all as jsonl (100k)", program=everything, most_mb=100)
 
 
 def _getting() -> Iterator[Row]:
     whole = _call("giant", "get", "{target}", "--json", says="tool_result")
     yield Row(name="get giant as json", program=whole, against="opencode export", bound=1 / 8)
     preview = _call("giant", "get", "{target}", "--first", "5", says=TARGET_TITLE)
-    yield Row(name="get giant, preview", program=preview, bound=1.6)
+    yield Row(name="get giant preview", program=preview, bound=1.6)
 
 
 def _searching() -> Iterator[Row]:
     rare = _call("database-10k", "find", "--text", RARE_WORD, says="ses_")
-    yield Row(name="text, rare, 1 GB", program=rare, against="find-session", bound=0.2, most_mb=150)
+    yield Row(name="text rare (1 GB)", program=rare, against="find-session", bound=0.2, most_mb=150)
     common = _call("database-10k", "find", "--text", "timeout", says="ses_")
-    yield Row(name="text, common, 1 GB", program=common, bound=2.5, most_mb=150)
+    yield Row(name="text common (1 GB)", program=common, bound=2.5, most_mb=150)
 
 
 def _files() -> Iterator[Row]:
     for store in ("tree-2k", "clacky-200"):
         call = _call(store, "find", "ledger", "drift", says=TARGET_TITLE)
-        yield Row(name=f"find words, {store}, no cache", program=_cold(call))
+        yield Row(name=f"find words without cache ({store})", program=_cold(call))
         yield Row(
-            name=f"find words, {store}",
+            name=f"find words ({store})",
             program=call,
-            against=f"find words, {store}, no cache",
+            against=f"find words without cache ({store})",
         )
 
 
@@ -150,7 +150,7 @@ def _peers(programs: Mapping[str, Path]) -> Iterator[Row]:
     if "fast-resume" in programs:
         words = ("--json", RARE_WORD)
         yield Row(
-            name="fast-resume, rare, 1 GB",
+            name="fast-resume",
             program=lambda: _peer(programs["fast-resume"], *words),
             peer="fast-resume",
         )

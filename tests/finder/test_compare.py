@@ -172,7 +172,7 @@ def test_the_header() -> None:
         "dropped parent",
         "lowered labels.archived",
     ]
-    there = replace(written, directory="/new", parent=Ref("b", "/b", "p"))
+    there = written._replace(directory="/new", parent=Ref("b", "/b", "p"))
     told = compare.header_differences(source, there, replace(plan, directory="/new"))
     assert not {"directory", "parent"} & {d.field for d in told}
 
