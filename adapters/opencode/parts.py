@@ -24,6 +24,7 @@ from finder.writing import Report
 
 # What the program itself writes as the error of a call that was cut off.
 ABORTED = "Tool execution aborted"
+CUT_OFF = frozenset({ABORTED, "Aborted"})  # errors by which one is known
 _UNSENT = "text/plain"
 _SENDABLE = ("data:", "http://", "https://")
 
@@ -101,6 +102,8 @@ class Called:
 def tool_part(called: Called, report: Report) -> JsonObject:
     """A tool call with its result; one that was never answered, as the program would end it."""
     call = called.call
+    if not call.call:
+        report.changed(call, "input", note="a call without an id cannot be told from another")
     return {
         "type": "tool",
         "tool": _name(called, report),
@@ -147,6 +150,8 @@ def _outcome(called: Called, report: Report) -> JsonObject:
         report.invented(result, "output", note="OpenCode demands the text of an error")
     if result.status == "error":
         error = result.output or ""
+        if error in CUT_OFF:
+            report.changed(result, "status", note="OpenCode tells a call that was cut off so")
     else:
         # So the program keeps, and tells the model, what a call said before it was stopped.
         error = ABORTED
