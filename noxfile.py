@@ -1,4 +1,4 @@
-"""`nox` runs tests, lint, types and build; `nox -s real`, `bench` and `fuzz` are asked for by name."""
+"""`nox` runs tests, lint, types and build; `real`, `bench` and `fuzz` are asked for by name."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[1]
 # named here is of the level of find and get.
 LEVELS = [
     {"finder", "finder.model", "finder.event"},
-    {"finder.errors", "finder.places", "finder.words", "finder.content"},
+    {"finder.errors", "finder.places", "finder.words", "finder.content", "finder.typos"},
     {"finder.files"},
     {"finder.jsonio", "finder.sqlite"},
     {"finder.writing"},
@@ -123,7 +123,16 @@ def test_a_search_loads_what_it_uses() -> None:
     for args in (("find",), ("find", "--json"), ("find", "word"), ("stores",)):
         assert not loaded(*args) & unused, args
     # click alone takes as long to load as all that a plain search needs.
-    dear = {"click", "json", "orjson", "finder.event", "shutil", "tempfile", "subprocess", "secrets"}
+    dear = {
+        "click",
+        "json",
+        "orjson",
+        "finder.event",
+        "shutil",
+        "tempfile",
+        "subprocess",
+        "secrets",
+    }
     for args in (("find",), ("find", "word", "--limit", "3"), ("find", "--format", "ids")):
         assert not loaded(*args) & dear, args
     assert "jmespath" in loaded("find", "--query", "sessions")

@@ -78,7 +78,6 @@ def test_the_rows_are_those_of_find(tmp_path: Path, seed: int) -> None:
     ids=["directory", "agent", "since"],
 )
 def test_filters_are_those_of_find(tmp_path: Path, query: Query) -> None:
-
     shelf = made(tmp_path, 120, 1)
     index = Index(library(shelf), query)
     for text in QUERIES:

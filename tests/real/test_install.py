@@ -50,9 +50,7 @@ def convert(program: OpenCode, *arguments: str, cwd: Path | None = None) -> Json
 
 def copies(receipt: JsonObject) -> dict[str, str]:
     """The ids that sessions got, by those that they had."""
-    return {
-        account["source"]["id"]: account["id"] for account in receipt["sessions"]
-    }
+    return {account["source"]["id"]: account["id"] for account in receipt["sessions"]}
 
 
 @dataclass(frozen=True, slots=True)
