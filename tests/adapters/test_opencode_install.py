@@ -94,7 +94,7 @@ def put(home: Path, *told: Story, replaced: bool = False, salt: str = "") -> lis
         parent = session.parent if session.parent in ids else None
         top = ids[told[0][0].ref]
         plan = Plan(id=ids[session.ref], ids=ids, top=top, parent=parent, now=NOW)
-        staging.add(at_home(session), events, plan, "")
+        staging.write(at_home(session), events, plan, "")
     staging.finish()
     live.commit(staging.drafts, replace=replaced)
     there = listed(DATABASE, home)
@@ -379,7 +379,7 @@ def test_a_failure_at_any_step_leaves_the_store_as_it_was(
     live = installation(home)
     staging = StoreStaging(EXPORT, live, Registry.installed(), tmp_path / "staging")
     plan = Plan(id=session.ref.id, ids={session.ref: session.ref.id}, top="", now=NOW)
-    staging.add(session, list(DATABASE.events(session.ref)), plan, "")
+    staging.write(session, list(DATABASE.events(session.ref)), plan, "")
     staging.finish()
     faults = Faults(monkeypatch)
     before = rows(home), beside(home)
@@ -427,7 +427,7 @@ def test_a_database_that_does_not_keep_what_is_written_is_not_believed(tmp_path:
     session = other()
     identifier = EXPORT.target_id(session)
     plan = Plan(id=identifier, ids={session.ref: identifier}, top="", now=NOW)
-    staging.add(session, chat(), plan, "")
+    staging.write(session, chat(), plan, "")
     staging.finish()
     sql(home, "CREATE TRIGGER t AFTER INSERT ON part BEGIN DELETE FROM part; END")
     with unchanged(home), pytest.raises(WriteError, match="does not keep"):
