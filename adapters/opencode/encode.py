@@ -44,6 +44,8 @@ def encoded(
     if own.are_own(session, events, rows="row" in form.beside):
         return _written_back(session, events, plan, report, form)
     reasons.of_foreign(report)
+    if session.directory == "" and not plan.directory:
+        report.rule("dropped", "session", "directory", "for OpenCode an empty one is none")
     told = foreign.told(session, events, plan, report)
     ids = Ids(plan.id, "info")
     info = _header_info(session, plan)
