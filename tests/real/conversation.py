@@ -20,6 +20,7 @@ SUMMARY_PROMPT = "What did we do so far?"
 USER_TOOL = "The following tool was executed by the user"
 ABORTED = "Tool execution aborted"
 UNFINISHED = "[Tool execution was interrupted]"
+PLAN_ENDED = "<system-reminder>\nYour operational mode has changed from plan to build."
 CLEARED = "[Old tool result content cleared]"
 FROM_A_TOOL = "Attached media from tool result:"
 
@@ -37,7 +38,34 @@ def expected(events: Sequence[Event], prompt: str, *, own: bool) -> list[Said]:
     Args:
         own: the records are OpenCode's own, so unfinished calls are told as it tells them.
     """
-    return _merged([*_live(events, own), Said("user", prompt)])
+    pieces = [*_live(_as_sent(events), own), Said("user", prompt)]
+    return _merged(Said(kind, _whole(text)) for kind, text in pieces)
+
+
+def _whole(text: str) -> str:
+    """The text as JavaScript sends it: half a surrogate pair is sent as U+FFFD."""
+    return "".join("\ufffd" if "\ud800" <= letter <= "\udfff" else letter for letter in text)
+
+
+def _as_sent(events: Sequence[Event]) -> list[Event]:
+    """With what the newest compaction keeps behind its summary, where the program sends it."""
+    marks = [place for place, event in enumerate(events) if event.type == "compaction"]
+    kept = getattr(events[marks[-1]], "keep", None) if marks else None
+    places = [place for place, event in enumerate(events) if event.record == kept is not None]
+    if not marks or not places or places[0] > marks[-1]:
+        return list(events)
+    asked = _opening(events, marks[-1])
+    last = max(place for place, event in enumerate(events) if "summary" in event.labels)
+    after = next((p for p in range(last + 1, len(events)) if events[p].type == "message"), None)
+    end = len(events) if after is None else after
+    tail = events[places[0] : asked]
+    return [*events[: places[0]], *events[asked:end], *tail, *events[end:]]
+
+
+def _opening(events: Sequence[Event], place: int) -> int:
+    while place and events[place].type != "message":
+        place -= 1
+    return place
 
 
 def told(conversation: Iterable[JsonObject]) -> list[Said]:
@@ -166,7 +194,8 @@ def _text(message: JsonObject) -> str:
     content = message.get("content") or ""
     if isinstance(content, str):
         return content
-    return "".join(part["text"] for part in content if part["type"] == "text")
+    texts = (part["text"] for part in content if part["type"] == "text")
+    return "".join(text for text in texts if not text.startswith(PLAN_ENDED))
 
 
 def _merged(pieces: Iterable[Said]) -> list[Said]:

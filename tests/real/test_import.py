@@ -167,16 +167,26 @@ _LEFT_OUT = {"assistant": "system", "file": "synthetic"}
 def _taken(document: JsonObject) -> list[JsonObject]:
     """The messages without what the import leaves out of its own program's records.
 
-    The system prompts of 0.5, and the mark of a file that the program added by itself.
+    The system prompts of 0.5, the mark of a file that the program added by itself, and the texts
+    before and after a change of a file, which 1.14 and later keep as a patch.
     """
     return [
         {
             **message,
-            "info": _without(message["info"], _LEFT_OUT.get(message["info"]["role"])),
+            "info": _info(message["info"]),
             "parts": [_without(p, _LEFT_OUT.get(p["type"])) for p in message["parts"]],
         }
         for message in document["messages"]
     ]
+
+
+def _info(info: JsonObject) -> JsonObject:
+    found = _without(info, _LEFT_OUT.get(info["role"]))
+    summary = found.get("summary")
+    if isinstance(summary, dict) and "diffs" in summary:
+        diffs = [_without(_without(diff, "before"), "after") for diff in summary["diffs"]]
+        found["summary"] = {**summary, "diffs": diffs}
+    return found
 
 
 def _without(fields: JsonObject, left_out: str | None) -> JsonObject:
