@@ -60,6 +60,8 @@ def file_part(event: Attachment, report: Report) -> JsonObject:
         url = f"data:{mime};base64,{event.data}"
     else:
         url = event.url if event.url is not None else _file_url(event.path)
+        if mime is not None and url.startswith(f"data:{mime};base64,"):
+            report.invented(event, "data", note="the bytes were in the URL")
         if mime is None or (mime != _UNSENT and not url.startswith(_SENDABLE)):
             # Sent as what it is, it would make every further turn fail.
             report.changed(event, "mime", note="a file that is only named cannot be sent")
@@ -103,7 +105,7 @@ def tool_part(called: Called, report: Report) -> JsonObject:
     """A tool call with its result; one that was never answered, as the program would end it."""
     call = called.call
     if not call.call:
-        report.changed(call, "input", note="a call without an id cannot be told from another")
+        report.dropped(call, note="a call without an id is told as one that has an id")
     return {
         "type": "tool",
         "tool": _name(called, report),

@@ -21,6 +21,7 @@ _FOREIGN: _Rules = (
     ("changed", "*", "at", _TIMES),
     ("dropped", "attachment", "at", "files that came with a result have no time of their own"),
     ("dropped", "compaction", "archive", "OpenCode keeps what was compacted in the session"),
+    ("changed", "compaction", "keep", "the message that it names may be several here"),
     ("invented", "compaction", "auto", _DEMANDED),
     ("invented", "compaction", "role", "a compaction is a user's message"),
     ("changed", "compaction", "role", "a compaction is a user's message"),
