@@ -23,9 +23,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from adapters.clacky import header, injected, results
-from adapters.clacky.layout import File
 from adapters.clacky.messages import texts
 from adapters.clacky.parts import Common, merged
+from adapters.clacky.stored import File
 from finder.errors import StoreError
 from finder.model import Compaction, Event, Json, Labels, Message, Opaque, Role, Text, ToolCall
 

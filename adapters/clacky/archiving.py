@@ -12,8 +12,8 @@ from pathlib import Path
 
 from adapters.clacky import archive
 from adapters.clacky.entry import Entry
-from adapters.clacky.layout import File
 from adapters.clacky.made import tool_name
+from adapters.clacky.stored import File
 from finder.jsonio import string
 from finder.model import (
     Compaction,

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from adapters.clacky import archive, header, layout, story
 from adapters.clacky.archive import Archive
-from adapters.clacky.layout import File, Listing
+from adapters.clacky.stored import File, Listing
 from finder import jsonio
 from finder.adapter import Store
 from finder.errors import NotFoundError, StoreError

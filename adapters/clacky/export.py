@@ -14,8 +14,15 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from adapters.clacky import layout
-from adapters.clacky.layout import File, Listing
+from adapters.clacky.stored import (
+    EXPORTED,
+    HEAD_BYTES,
+    File,
+    Listing,
+    begins_as_session,
+    is_archive,
+    is_ours,
+)
 from finder import files
 from finder.errors import StoreError
 from finder.model import Problem
@@ -39,7 +46,7 @@ def is_export(path: Path) -> bool:
             return False
         with zipfile.ZipFile(path) as archive:
             return any(
-                layout.is_ours(name) or _begins_as_session(archive, member)
+                is_ours(name) or _begins_as_session(archive, member)
                 for member, name in _members(archive)
             )
     except (StoreError, *_DAMAGE):
@@ -48,13 +55,13 @@ def is_export(path: Path) -> bool:
 
 def _begins_as_session(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bool:
     with archive.open(member) as file:
-        return layout.begins_as_session(file.read(4096))
+        return begins_as_session(file.read(HEAD_BYTES))
 
 
 def _members(archive: zipfile.ZipFile) -> Iterator[tuple[zipfile.ZipInfo, str]]:
     for member in archive.infolist():
         name = PurePosixPath(member.filename).name
-        if not member.is_dir() and (name == "session.json" or layout.is_ours(name)):
+        if not member.is_dir() and (name == EXPORTED or is_ours(name)):
             yield member, name
 
 
@@ -68,7 +75,7 @@ def listing(path: Path) -> Listing:
     try:
         with zipfile.ZipFile(io.BytesIO(files.read(path))) as archive:
             for member, name in _members(archive):
-                kept = found.archives if layout.is_archive(name) else found.sessions
+                kept = found.archives if is_archive(name) else found.sessions
                 kept.append(_file(path / name, archive, member))
     except _DAMAGE as error:
         message = f"cannot be unpacked ({error}); the export may be incomplete, make it again"

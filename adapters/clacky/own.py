@@ -12,7 +12,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from adapters.clacky import header, layout
+from adapters.clacky import header, stored
 from adapters.clacky.parts import file_name
 from finder.jsonio import mapping, string
 from finder.model import Event, Json, JsonObject, Opaque, Session
@@ -86,7 +86,7 @@ def renamed(found: Records, base: str, session: Session, report: Report) -> Reco
     for number, name in enumerate(found.archives, start=1):
         own = name.partition("-chunk-")[0].endswith(session.ref.id[:8])
         ending = name.partition("-chunk-")[2] or f"{number}.md"
-        if is_copy or own or not layout.is_archive(name):
+        if is_copy or own or not stored.is_archive(name):
             names[name] = f"{base}-chunk-{ending}"
     if is_copy and len(set(names.values())) < len(names):
         names = {name: f"{base}-chunk-{n}.md" for n, name in enumerate(names, start=1)}

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from adapters.clacky import layout
+from adapters.clacky import stored
 from finder.model import Session
 
 _KEPT = 200
@@ -24,7 +24,7 @@ def cautions(folder: Path, sessions: Sequence[Session]) -> Iterator[str]:
     The folder is only listed: the names of its files begin with when their sessions were made.
     """
     try:
-        there = [name for name in os.listdir(folder) if layout.is_session(name)]
+        there = [name for name in os.listdir(folder) if stored.is_session(name)]
     except OSError:
         return
     own = {session.ref.id[:8] for session in sessions}

@@ -18,8 +18,8 @@ from collections.abc import Iterator
 
 from adapters.clacky import archive, header, injected, messages
 from adapters.clacky.archive import Archive
-from adapters.clacky.layout import File
 from adapters.clacky.parts import file_name
+from adapters.clacky.stored import File
 from finder.jsonio import array, integer, mapping, number, string
 from finder.model import Event, Json, JsonObject, Labels, Notice
 
