@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Literal, NamedTuple
 
 from finder.adapter import Store, Want
-from finder.library import Below, Entry, Key, Library, key_of, parent_of
+from finder.library import Below, Entry, Key, Library, key_of
 from finder.match import Match, Matcher, Score
 from finder.model import Problem, Session
 
@@ -250,9 +250,9 @@ class _Search:
         if self.query.subagents:
             groups = {key: [key] for key in self.scores}
         else:
-            self._fetch_ancestors()
+            self.library.lookup_above(self.scores)
             for key in self.scores:
-                top = key if key in self.own_rows else self._top(key)
+                top = key if key in self.own_rows else self.library.lineage(key)[-1]
                 groups.setdefault(top, []).append(key)
         rows = [self._row(top, members) for top, members in groups.items()]
         kept = [row for row in rows if self.query.archived or not is_archived(row.session)]
@@ -270,28 +270,6 @@ class _Search:
             score=best.value if best else None,
             matched=why.matched if why else (),
         )
-
-    def _fetch_ancestors(self) -> None:
-        pending = set(self.scores)
-        seen = set(pending)
-        while pending:
-            parents = {p for p in map(self._parent, pending) if p is not None} - seen
-            self.library.lookup(parents)
-            seen |= parents
-            pending = parents
-
-    def _parent(self, key: Key) -> Key | None:
-        entry = self.library.entry(key)
-        return parent_of(entry.session) if entry else None
-
-    def _top(self, key: Key) -> Key:
-        """The outermost session above this one that any store has."""
-        path = [key]
-        while (parent := self._parent(path[-1])) and self.library.entry(parent):
-            if parent in path:  # parent links in a circle: any fixed one of them will do
-                return min(path[path.index(parent) :])
-            path.append(parent)
-        return path[-1]
 
     def _with_subagents(self, rows: list[Row]) -> list[Row]:
         trees = self.library.trees(key_of(row.session) for row in rows)

@@ -220,6 +220,30 @@ class Library:
             for path in newer
         )
 
+    def lookup_above(self, keys: Iterable[Key]) -> None:
+        """Look up all sessions above these."""
+        pending = set(keys)
+        seen = set(pending)
+        while pending:
+            parents = {p for p in map(self._parent, pending) if p is not None} - seen
+            self.lookup(parents)
+            seen |= parents
+            pending = parents
+
+    def lineage(self, key: Key) -> list[Key]:
+        """This session, its parent, and so on to the outermost that any store has."""
+        path = [key]
+        while (parent := self._parent(path[-1])) and self.entry(parent):
+            if parent in path:  # parent links in a circle: any fixed one of them will do
+                top = min(path[path.index(parent) :])
+                return path[: path.index(top) + 1]
+            path.append(parent)
+        return path
+
+    def _parent(self, key: Key) -> Key | None:
+        entry = self.entry(key)
+        return parent_of(entry.session) if entry else None
+
     def trees(self, keys: Iterable[Key]) -> dict[Key, list[Below]]:
         """For each session all those below it, depth first, the older before the younger."""
         tops = list(keys)
