@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from finder.adapter import Store, Want
 from finder.library import Below, Entry, Key, Library, key_of
 from finder.match import Match, Matcher, Score
 from finder.model import Problem, Session
+
+if TYPE_CHECKING:
+    from finder.content import Hit
 
 Sort = Literal["relevance", "updated", "created", "title"]
 
@@ -75,6 +78,13 @@ class Query(NamedTuple):
         return self.until is None or (session.updated is not None and session.updated <= self.until)
 
 
+class Heard(NamedTuple):
+    """A session in whose text the words stand, and where."""
+
+    session: Session
+    hit: Hit
+
+
 class Row(NamedTuple):
     """One result.
 
@@ -83,6 +93,8 @@ class Row(NamedTuple):
         matched: how each word was found: here, or else in the best of the subagents.
         subagents: all sessions below this one.
         matched_subagents: those of them that match by themselves.
+        heard: where text was searched: this session and those below it that have the words, as
+            far as they were found before there were enough rows.
     """
 
     entry: Entry
@@ -90,6 +102,7 @@ class Row(NamedTuple):
     matched: tuple[Match, ...] = ()
     subagents: tuple[Below, ...] = ()
     matched_subagents: tuple[Below, ...] = ()
+    heard: tuple[Heard, ...] = ()
 
     @property
     def session(self) -> Session:
@@ -106,7 +119,10 @@ class Searched(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What was found, where it was looked for, and what could not be read."""
+    """What was found, where it was looked for, and what could not be read.
+
+    `by_text`: in what was said and done, not only in titles, ids and folders.
+    """
 
     rows: tuple[Row, ...]
     more: bool
@@ -114,22 +130,31 @@ class Answer(NamedTuple):
     problems: tuple[Problem, ...]
     incomplete: bool
     silent: bool
+    by_text: bool = False
+
+    @classmethod
+    def of(
+        cls, library: Library, rows: Iterable[Row], *, more: bool, by_text: bool = False
+    ) -> Answer:
+        """These rows, and what the library says about the search."""
+        searched = tuple(
+            Searched(store=s.store, sessions=s.count(), failed=s.failed) for s in library.sources
+        )
+        return cls(
+            rows=tuple(rows),
+            more=more,
+            searched=searched,
+            problems=tuple(library.problems),
+            incomplete=library.incomplete,
+            silent=library.silent,
+            by_text=by_text,
+        )
 
 
 def find(library: Library, query: Query) -> Answer:
     """The sessions that fit the query, in its order."""
     rows, more = _Search(library, query).rows()
-    searched = tuple(
-        Searched(store=s.store, sessions=s.count(), failed=s.failed) for s in library.sources
-    )
-    return Answer(
-        rows=tuple(rows),
-        more=more,
-        searched=searched,
-        problems=tuple(library.problems),
-        incomplete=library.incomplete,
-        silent=library.silent,
-    )
+    return Answer.of(library, rows, more=more)
 
 
 class _Search:

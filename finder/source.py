@@ -7,11 +7,17 @@ be anybody's code, becomes a problem here, and the other stores go on.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from typing import TYPE_CHECKING
 
-from finder.adapter import Adapter, Named, Store, Want
-from finder.errors import StoreError
-from finder.model import Problem, Session
+from finder.adapter import Adapter, Candidate, Named, Store, Want
+from finder.errors import NotFoundError, StoreError
+from finder.model import Problem, Ref, Session
+
+if TYPE_CHECKING:
+    from finder.content import Hit
+    from finder.words import Sought
 
 
 class Source:
@@ -103,6 +109,39 @@ class Source:
                     found.append(session)
         return found
 
+    def candidates(self, sought: Sought, want: Want) -> Iterator[Candidate]:
+        """The sessions that may have what is sought, the last updated first."""
+        if type(self.adapter).candidates is Adapter.candidates:
+            sessions = self.listing(want)
+            found = [Candidate(session.ref, session.updated) for session in sessions]
+            yield from sorted(found, key=lambda c: -(c.updated or 0))
+            return
+        candidates = self.adapter.candidates(self.store, sought, want)
+        given: list[Candidate | Problem] = []
+        while not self.failed:
+            self._guarded(lambda: given.extend(islice(candidates, 1)))
+            if not given:
+                return
+            item = given.pop()
+            if isinstance(item, Problem):
+                self._note(item)
+            else:
+                yield item
+
+    def hit(self, ref: Ref, sought: Sought) -> Hit | None:
+        """Where what is sought stands in a session's story; None: not all of it does."""
+        from finder import content
+
+        try:
+            return content.hit(self.adapter.events(ref), sought)
+        except NotFoundError:  # it was there a moment ago
+            return None
+        except StoreError as error:
+            self._note(error.problem)
+        except Exception as error:
+            self._note(self._failure(error, ref.id))
+        return None
+
     def names(self, since: int | None = None) -> list[Named]:
         """What the sessions are called; of a database those updated since then."""
         if self.whole or self.store.kind != "database":
@@ -171,11 +210,13 @@ class Source:
             self.problems.setdefault(error.problem)
         except Exception as error:
             self.failed = True
-            name = self.adapter.name
-            message = f"adapter {name!r} failed here: {type(error).__name__}: {error}"
-            self.problems.setdefault(
-                Problem(kind="adapter", path=str(self.store.path), message=message)
-            )
+            self.problems.setdefault(self._failure(error))
+
+    def _failure(self, error: Exception, record: str | None = None) -> Problem:
+        name = self.adapter.name
+        message = f"adapter {name!r} failed here: {type(error).__name__}: {error}"
+        path = str(self.store.path)
+        return Problem(kind="adapter", path=path, message=message, record=record)
 
     def _note(self, problem: Problem) -> None:
         self.problems.setdefault(problem)
