@@ -24,7 +24,8 @@ from finder.model import Session
 
 _VALUES = {"exact": 1.0, "whole": 0.9, "prefix": 0.7, "substring": 0.5, "fuzzy": 0.25}
 _PHRASE = 0.95  # several words, standing side by side in the title
-_BESIDE_TITLE = 0.05  # what a hit in a directory or an agent's name counts less than in a title
+# A hit in a directory or an agent's name counts a little less than one in a title.
+_BESIDE_TITLE = {"exact": 0.95, "whole": 0.85, "prefix": 0.65, "substring": 0.45}
 _SHORTEST_ID_PREFIX = 4
 _Hit = tuple[float, str, str]  # of one word: its value, field and tier
 _NAMES = ("title", "id", "agent", "directory")
@@ -162,6 +163,11 @@ class Matcher:
 
     def value(self, fields: Fields, *, fuzzy: bool = False) -> float | None:
         """Like `score`, the number alone, for very many sessions."""
+        if len(self.words) == 1:  # as in most queries; the first letter is in nearly every session
+            hit = self._best(0, self.words[0], fields)
+            if hit is None and fuzzy:
+                hit = self._nearly(self.words[0], fields)
+            return None if hit is None else hit[0]
         found = self._found(fields, fuzzy)
         return None if found is None else self._value(fields, found)
 
@@ -198,7 +204,7 @@ class Matcher:
             # Any two letters are in some agent's name: "ui" is in "build".
             if tier is None or (tier == "substring" and name == "agent"):
                 continue
-            value = _VALUES[tier] - (0 if name in {"title", "id"} else _BESIDE_TITLE)
+            value = _VALUES[tier] if name in {"title", "id"} else _BESIDE_TITLE[tier]
             if best is None or value > best[0]:
                 best = (value, name, tier)
         return best
@@ -215,9 +221,9 @@ class Matcher:
         # Being the agent "build" is no closer a match than the word "build" in a title.
         if text == word and name != "agent":
             return "exact"
-        if self._whole[index].search(text):
-            return "whole"
-        return "prefix" if self._start[index].search(text) else "substring"
+        if not self._start[index].search(text):
+            return "substring"
+        return "whole" if self._whole[index].search(text) else "prefix"
 
     def _nearly(self, word: str, fields: Fields) -> _Hit | None:
         close = self._close.get(word)

@@ -8,7 +8,7 @@ row is made when it is looked at.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import NamedTuple
 
@@ -24,28 +24,36 @@ class SupersededError(Exception):
     """The answer is not wanted any more."""
 
 
-class _Hit(NamedTuple):
-    """A row before it is made: a session by its number, and those of its tree that match."""
+class _Hits(NamedTuple):
+    """Rows before they are made: sessions by their numbers.
 
-    top: int
-    score: float | None
-    members: tuple[int, ...]
+    Attributes:
+        tops: the rows, in order.
+        members: for each of them those of its tree that match.
+        scores: the best of each tree; None: there are no words.
+    """
+
+    tops: Sequence[int]
+    members: Mapping[int, Sequence[int]]
+    scores: Mapping[int, float] | None
 
 
 class Found(Sequence[Row]):
     """The rows of an answer, each made when it is asked for."""
 
-    def __init__(self, index: Index, hits: Sequence[_Hit], *, counts: bool) -> None:
+    def __init__(self, index: Index, hits: _Hits, *, counts: bool) -> None:
         self._index = index
         self._hits = hits
         self._counts = counts
 
     def __len__(self) -> int:
-        return len(self._hits)
+        return len(self._hits.tops)
 
     def __getitem__(self, place: int) -> Row:  # type: ignore[override]  # no slices
-        hit = self._hits[place]
-        return self._index.row(hit, counts=self._counts)
+        top = self._hits.tops[place]
+        score = None if self._hits.scores is None else self._hits.scores[top]
+        matching = self._hits.members[top] if self._counts else ()
+        return self._index.row(top, score, matching)
 
 
 class Index:
@@ -59,9 +67,9 @@ class Index:
         entries = [entry for entry in map(library.entry, keys) if entry]
         entries.sort(key=lambda entry: ORDERS["updated"](Row(entry=entry)))
         self._entries = entries
-        self._places = {key_of(entry.session): n for n, entry in enumerate(entries)}
         self._fields = [Fields.of(entry.session) for entry in entries]
         self._texts = ["\n".join(fields) for fields in self._fields]
+        self._parents = self._links()
         self._tops = [self._top(place) for place in range(len(entries))]
         self._fitting = [n for n, entry in enumerate(entries) if self._query.fits(entry.session)]
         self._children = self._families()
@@ -69,6 +77,10 @@ class Index:
 
     def __len__(self) -> int:
         return len(self._fitting)
+
+    def prepare(self) -> None:
+        """Make now what else the first query with few rows would wait for."""
+        _ = self._vocabulary
 
     # -- searching ---------------------------------------------------------------------------
 
@@ -88,7 +100,8 @@ class Index:
         matcher = Matcher(words)
         scores: dict[int, float | None] = dict(self._literal(matcher, wanted))
         found = self._answer(scores, words)
-        if matcher.forgives and not found:
+        limit = self._query.limit
+        if matcher.forgives and not (limit and len(found) >= limit):
             scores.update(self._forgiving(matcher, scores, wanted))
             found = self._answer(scores, words)
         return found
@@ -111,15 +124,15 @@ class Index:
         return dict.fromkeys(kept, 1.0 if exact else 0.95), bool(exact) or len(kept) == 1
 
     def _literal(self, matcher: Matcher, wanted: Callable[[], bool]) -> Iterator[tuple[int, float]]:
-        left = []
-        for place in _while_wanted(self._candidates(matcher.words), wanted):
-            text = self._texts[place]
-            if all(word in text for word in matcher.words):
-                left.append(place)
-                value = matcher.value(self._fields[place])
-                if value is not None:
-                    yield place, value
+        left = self._candidates(matcher.words)
+        for word in matcher.words:
+            texts = self._texts
+            left = [n for n in left if word in texts[n]]
         self._remember(matcher.words, left)
+        for place in _while_wanted(left, wanted):
+            value = matcher.value(self._fields[place])
+            if value is not None:
+                yield place, value
 
     def _candidates(self, words: tuple[str, ...]) -> list[int]:
         """What the narrowest of the earlier queries that lead here has left."""
@@ -171,48 +184,51 @@ class Index:
         self, scores: dict[int, float | None], words: Sequence[str], own: bool = False
     ) -> Found:
         """What matched, as rows in order; with `own` a subagent is a row of its own."""
-        groups: dict[int, list[int]] = {}
-        for place in scores:
-            groups.setdefault(place if own else self._tops[place], []).append(place)
-        hits = []
-        for top in sorted(groups):  # the numbers are in the order of an answer without words
-            if not self._query.archived and is_archived(self._entries[top].session):
-                continue
-            best = max((scores[place] or 0 for place in groups[top]), default=0.0)
-            members = tuple(groups[top])
-            hits.append(_Hit(top=top, score=best if words else None, members=members))
-        hits.sort(key=lambda hit: -(hit.score or 0))
+        members: dict[int, list[int]] = {}
+        best: dict[int, float] = {}
+        for place, score in scores.items():
+            top = place if own else self._tops[place]
+            members.setdefault(top, []).append(place)
+            if score is not None and score > best.get(top, 0.0):
+                best[top] = score
+        tops = sorted(members)  # the numbers are in the order of an answer without words
+        if not self._query.archived:
+            tops = [top for top in tops if not is_archived(self._entries[top].session)]
+        if words:
+            tops.sort(key=best.__getitem__, reverse=True)
+        hits = _Hits(tops=tops, members=members, scores=best if words else None)
         return Found(self, hits, counts=bool(words) or self._query.filters)
 
-    def row(self, hit: _Hit, *, counts: bool) -> Row:
+    def row(self, top: int, score: float | None, matching: Sequence[int]) -> Row:
         """A row as `find` would make it, but for why it matched."""
-        below = tuple(self._below(hit.top))
-        members = {key_of(self._entries[place].session) for place in hit.members}
+        below = tuple(self._below(top))
+        keys = {key_of(self._entries[place].session) for place in matching}
         return Row(
-            entry=self._entries[hit.top],
-            score=hit.score,
+            entry=self._entries[top],
+            score=score,
             subagents=below,
-            matched_subagents=tuple(b for b in below if counts and key_of(b.session) in members),
+            matched_subagents=tuple(b for b in below if key_of(b.session) in keys),
         )
 
     def _top(self, place: int) -> int:
         """The outermost session above this one that any store has."""
         path = [place]
-        while (parent := self._parent(path[-1])) is not None:
+        while (parent := self._parents[path[-1]]) is not None:
             if parent in path:  # parent links in a circle: any fixed one of them will do
                 circle = path[path.index(parent) :]
                 return min(circle, key=lambda n: key_of(self._entries[n].session))
             path.append(parent)
         return path[-1]
 
-    def _parent(self, place: int) -> int | None:
-        parent = parent_of(self._entries[place].session)
-        return None if parent is None else self._places.get(parent)
+    def _links(self) -> list[int | None]:
+        """For each session the number of its parent, if any store has it."""
+        sessions = [entry.session for entry in self._entries]
+        places = {key_of(session): n for n, session in enumerate(sessions)}
+        return [key and places.get(key) for key in map(parent_of, sessions)]
 
     def _families(self) -> dict[int, list[int]]:
         found: dict[int, list[int]] = {}
-        for place in range(len(self._entries)):
-            parent = self._parent(place)
+        for place, parent in enumerate(self._parents):
             if parent is not None:
                 found.setdefault(parent, []).append(place)
         for siblings in found.values():

@@ -86,6 +86,19 @@ def test_filters_are_those_of_find(tmp_path: Path, query: Query) -> None:
         assert summary(index.search(words))[:20] == summary(answer.rows), text
 
 
+@pytest.mark.parametrize("limit", [0, 2, 3, 20])
+def test_typing_errors_fill_what_room_is_left(tmp_path: Path, limit: int) -> None:
+    shelf = Shelf(tmp_path)
+    for number, title in enumerate(["Fix login", "Fix lgoin", "Log in", "Login page"]):
+        shelf.add(f"ses_{number}", title, updated=number)
+    query = Query(limit=limit, words=("login",))
+    index = Index(library(shelf), query)
+    index.prepare()
+    found = index.search(query.words)
+    assert summary(found) == summary(find(library(shelf), query).rows)
+    assert len(found) == (2 if limit == 2 else 3)
+
+
 def test_on_all_fixtures(tmp_path: Path) -> None:
     shutil.copytree(FIXTURES, tmp_path / "fixtures")
     registry, places = Registry.installed(), Places.under(tmp_path)

@@ -234,6 +234,21 @@ def test_answers_come_from_the_stores_and_then_from_memory(tmp_path: Path) -> No
     assert searching.answer("login", lambda: False) is None
 
 
+@pytest.mark.parametrize(("text", "told"), [("fi", ""), ("fi x", ""), ("fix", "fix"), ("検", "検")])
+def test_a_letter_or_two_wait_for_all_sessions(tmp_path: Path, text: str, told: str) -> None:
+    shelf = Shelf(tmp_path)
+    for number in range(3):
+        shelf.add(f"ses_{number}", f"Fix x 検 {number}", updated=number)
+    searching = Searching(library(shelf), lambda: library(shelf), Query(limit=10))
+    early = searching.answer(text, lambda: True)
+    assert early is not None
+    assert early.text == told
+    searching.read()
+    late = searching.answer(text, lambda: True)
+    assert late is not None
+    assert (late.text, len(late.rows)) == (text, 3)
+
+
 def test_a_store_that_cannot_be_read_is_a_problem_of_the_rest(tmp_path: Path) -> None:
     good, bad = Shelf(tmp_path / "good"), Shelf(tmp_path / "bad")
     good.add("ses_1", "there")

@@ -108,6 +108,8 @@ class Picker:
             self._searcher.ask(self.state.text)
 
         self._post(known)
+        if self.searching.index is not None:
+            self.searching.index.prepare()
 
     def _search(self, text: str, wanted: Wanted) -> None:
         answer = self.searching.answer(text, wanted)

@@ -13,6 +13,7 @@ from finder.find import Query, find
 from finder.library import Library
 from finder.narrow import Index, SupersededError
 
+_TELLING = 3  # bytes of a word that few enough sessions have for the stores to be asked
 T = TypeVar("T")
 Wanted = Callable[[], bool]
 
@@ -84,9 +85,15 @@ class Searching:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def first(self, text: str) -> Answer:
-        """An answer from the stores: the first rows alone."""
+        """An answer from the stores: the first rows alone.
+
+        Stores take seconds to say which of very many sessions fit a letter or two best. That waits
+        until all sessions are in memory, and this answer is that of the empty query.
+        """
+        words = tuple(text.split())
+        if words and all(len(word.encode()) < _TELLING for word in words):
+            return self.first("")
         with self._lock:
-            words = tuple(text.split())
             answer = find(self.library, self.query._replace(words=words))
         return Answer(text=text, rows=answer.rows, more=answer.more)
 
