@@ -111,9 +111,56 @@ def test_a_folder_behind_a_link_is_the_same_folder(
 def test_an_empty_answer_says_what_was_searched(
     capsys: Capture, tmp_path: Path, shelf: Shelf
 ) -> None:
-    done = caller(capsys, tmp_path, shelf)("find", "nowhere")
+    done = caller(capsys, tmp_path, shelf)("find", "zzyzx")
     assert (done.code, done.out) == (0, "")
     assert done.err == f"Searched mem: {shelf.path}, 3 sessions\nNo session matches.\n"
+
+
+def test_the_calls_that_an_empty_answer_proposes_find_as_many_as_it_says(
+    capsys: Capture, tmp_path: Path, shelf: Shelf
+) -> None:
+    call = caller(capsys, tmp_path, shelf)
+    kinds = set()
+    for words in (
+        ("lgoni", "--agent", "build", "--root", str(shelf.path), "--json"),
+        ("--cwd=-x", "-n", "9", "--subagents", "--json"),
+        ("fix", "--since", "1m", "--cwd", str(shelf.path), "--format", "json"),
+        ("fix zzyzx", "--json", "--query", "@"),
+        ("--json", "--", "-zzyzx", "fix"),
+    ):
+        answer = call("find", *words).json
+        assert answer["sessions"] == []
+        for kind in ("without", "did_you_mean"):
+            for other in answer["explanation"][kind]:
+                assert other["command"][0] == "finder"
+                found = call(*other["command"][1:]).json["sessions"]
+                assert len(found) == other["sessions"] > 0, other
+                kinds |= {kind, *other["left_out"]}
+    assert kinds >= {"without", "did_you_mean", "--cwd", "--since", "zzyzx", "-zzyzx"}
+
+
+def test_an_empty_answer_in_lines_is_explained_beside_them(
+    capsys: Capture, tmp_path: Path, shelf: Shelf
+) -> None:
+    for format_ in ("table", "ids", "jsonl", "fzf"):
+        done = caller(capsys, tmp_path, shelf)("find", "fix", "--cwd", "/x y", "-f", format_)
+        assert done.out == ""
+        assert "\nWithout --cwd: 1 session\n  finder find fix" in done.err
+
+
+def test_a_tool_without_a_store_is_not_all_there_is(
+    capsys: Capture, tmp_path: Path, shelf: Shelf
+) -> None:
+    other = Memory(name="other", tool="other")
+    registry = Registry.of(Memory(shelf), other)
+    call = caller(capsys, tmp_path, registry=registry)
+    done = call("find", "fix", "--tool", "other")
+    assert done.err.startswith("No session store was found. Looked for:\n")
+    assert done.err.endswith("Without --tool: 1 session\n  finder find fix\n")
+    done = call("find", "fix", "--tool", "other", "--root", str(shelf.path))
+    assert done.err.startswith(
+        f"No store of other is in {shelf.path}.\nWithout --tool: 1 session\n"
+    )
 
 
 def test_no_store_at_all_says_where_was_looked(capsys: Capture, tmp_path: Path) -> None:
@@ -126,6 +173,11 @@ def test_no_store_at_all_says_where_was_looked(capsys: Capture, tmp_path: Path) 
         "sessions": [],
         "problems": [],
         "searched": [],
+        "explanation": {
+            "without": [],
+            "did_you_mean": [],
+            "looked_in": [str(tmp_path / ".memory")],
+        },
     }
     assert call("stores").code == 0
     assert "No session store was found" in call("stores").err

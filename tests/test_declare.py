@@ -40,6 +40,21 @@ def test_what_is_read_plainly_is_what_click_reads(name: str, words: list[str]) -
             assert [type(context.params[key]) for key in read] == [type(read[key]) for key in read]
 
 
+@pytest.mark.parametrize("name", sorted(_PLAIN))
+@given(words=st.lists(WORDS, max_size=6))
+def test_a_call_that_is_spelled_from_its_values_has_these_values(
+    name: str, words: list[str]
+) -> None:
+    command = plain(name)
+    try:
+        with command.click().make_context(name, list(words)) as context:
+            values = context.params
+    except (click.ClickException, click.exceptions.Exit):
+        return
+    with command.click().make_context(name, command.spelled(values)) as context:
+        assert context.params == values
+
+
 @pytest.mark.parametrize(
     ("name", "words", "given"),
     [

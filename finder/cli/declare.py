@@ -79,6 +79,15 @@ class Param:
             raise ValueError(text)
         return int(text)
 
+    def spelled(self, value: Any) -> list[str]:
+        """An option with this value, as a call has it."""
+        flag = max(self.flags, key=len)
+        yes, _, no = flag.partition("/")
+        if self.is_flag:
+            return [yes if value else no]
+        text = str(value)
+        return [f"{flag}={text}"] if text.startswith("-") else [flag, text]
+
 
 def option(*names: str, **attrs: Any) -> Callable[[F], F]:
     """Like `click.option`; `choices` are the texts that it takes."""
@@ -154,6 +163,23 @@ class Plain:
             several = param.attrs.get("multiple")
             values[param.name] = (*values[param.name], value) if several else value
         return self._with_arguments(values, arguments)
+
+    def spelled(self, values: Values) -> list[str]:
+        """The words of a call that has these values, as short as it can be."""
+        options: list[str] = []
+        arguments: list[str] = []
+        for param in self.params:
+            value = values[param.name]
+            if value == param.default():
+                continue
+            several = value if isinstance(value, tuple) else (value,)
+            if param.kind == "argument":
+                arguments += map(str, several)
+            else:
+                options += [word for one in several for word in param.spelled(one)]
+        if any(word.startswith("-") for word in arguments):
+            return [*options, "--", *arguments]
+        return [*arguments, *options]
 
     def _with_arguments(self, values: Values, given: list[str]) -> Values | None:
         taking = [param for param in self.params if param.kind == "argument"]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from finder.cli import declare, options
 from finder.cli.failure import tell_problems
@@ -15,9 +16,10 @@ from finder.cli.setting import Setting
 from finder.errors import StoreError, UsageError
 from finder.find import Answer, Query, Sort, find
 from finder.library import Library
-from finder.render.text import home_short, line
+from finder.render.text import line
 
-_MOST_STORES = 8
+if TYPE_CHECKING:
+    from finder.cli.nothing import Why
 
 
 @declare.command(
@@ -66,6 +68,7 @@ def command(  # noqa: PLR0913  (one parameter for each option)
     typed, typing errors are forgiven.
     Subagents are counted with their parents.
     """
+    values = {name: value for name, value in locals().items() if name != "setting"}
     chosen = options.chosen_format(format_, as_json, query, "table")
     expression = JsonQuery(query)
     asked = Query(
@@ -83,13 +86,15 @@ def command(  # noqa: PLR0913  (one parameter for each option)
     library = setting.library(roots, known_tools(setting, tools))
     answer = find(library, asked)
     tell_problems(answer.problems)
+    if not answer.rows:
+        from finder.cli.nothing import Why
+
+        _print_nothing(answer, chosen, expression, Why(setting, library, asked, command, values))
+        return library.status()
     _print(answer, chosen, expression, setting, library)
     if chosen == "table":
         remember(setting, [row.entry for row in answer.rows], roots)
-    if chosen in {"table", "ids", "fzf"} and not answer.rows:
-        for said in nothing_found(answer, library, setting):
-            say(said, aside=True)
-    elif chosen == "table" and setting.terminal and answer.more:
+    if chosen == "table" and setting.terminal and answer.more:
         say(f"The first {len(answer.rows)} are shown; --limit 0 shows all.", aside=True)
     return library.status()
 
@@ -143,10 +148,7 @@ def _print_json(answer: Answer, chosen: str, expression: JsonQuery, library: Lib
     from finder.resume import resumption
 
     if chosen == "json":
-        document = data.answer(answer, lambda entry: resumption(library, entry))
-        if answer.silent:
-            document.update(data.error(StoreError(answer.problems[0])))
-        write_json(expression.of(document))
+        write_json(expression.of(data.answer(answer, lambda entry: resumption(library, entry))))
         return
     rows = (data.row(row, resumption(library, row.entry)) for row in answer.rows)
     write_lines(rows, expression)
@@ -159,23 +161,14 @@ def _print_ids(answer: Answer) -> None:
         say(line(ref.id if times[ref.id] == 1 else str(ref)))
 
 
-def nothing_found(answer: Answer, library: Library, setting: Setting) -> Iterator[str]:
-    """Why an answer is empty: what was searched, or where stores were looked for."""
-    if library.sources:
-        for searched in answer.searched[:_MOST_STORES]:
-            held = "" if searched.sessions is None else f", {searched.sessions} sessions"
-            failed = ", not readable" if searched.failed else ""
-            yield line(f"Searched {searched.store.tool}: {searched.store.path}{held}{failed}")
-        rest = answer.searched[_MOST_STORES:]
-        if rest:
-            others = sum(searched.sessions or 0 for searched in rest)
-            yield f"Searched {len(rest)} more stores, {others} sessions; finder stores lists them"
-        yield "Nothing could be searched." if answer.silent else "No session matches."
+def _print_nothing(answer: Answer, chosen: str, expression: JsonQuery, why: Why) -> None:
+    if chosen != "json":
+        for said in why.told(answer):
+            say(said, aside=True)
         return
-    yield "No session store was found. Looked for:"
-    for adapter in setting.registry.adapters():
-        homes = [home_short(str(path), setting.home) for path in adapter.homes(setting.places)]
-        if homes or adapter.can.live:  # copies and exports have no home of their own
-            yield f"  {line(adapter.title)}"
-            yield from (f"    {line(home)}" for home in homes or [f"below {setting.home}"])
-    yield "If the sessions are elsewhere, name the folder: finder find --root PATH"
+    from finder.render import data
+
+    document = {**data.answer(answer), "explanation": why.as_json(answer)}
+    if answer.silent:
+        document.update(data.error(StoreError(answer.problems[0])))
+    write_json(expression.of(document))

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import click
 
 from finder.cli.failure import tell_problems
-from finder.cli.find import folder_spellings, nothing_found
+from finder.cli.find import folder_spellings
+from finder.cli.nothing import no_store
 from finder.cli.output import write_text
 from finder.cli.rows import remember
 from finder.cli.setting import Setting
@@ -24,7 +25,7 @@ def show(setting: Setting) -> None:
     answer = find(library, query)
     tell_problems(answer.problems)
     if not library.sources:
-        for said in nothing_found(answer, library, setting):
+        for said in no_store(setting):
             click.echo(said)
         return
     folder = home_short(str(setting.places.cwd), setting.home)

@@ -8,11 +8,12 @@ import sys
 import click
 
 from finder.cli import declare, options
-from finder.cli.find import folder_spellings, known_tools, nothing_found
+from finder.cli.find import folder_spellings, known_tools
+from finder.cli.nothing import no_store
 from finder.cli.program import Command
 from finder.cli.setting import Setting, setting_of
 from finder.errors import FinderError, UsageError
-from finder.find import Query, find
+from finder.find import Query
 from finder.render.text import line
 
 _LEAST_ROWS = 50  # of the first screen
@@ -51,7 +52,7 @@ def command(
     known = known_tools(setting, tools)
     library = setting.library(roots, known)
     if not library.sources:
-        for said in nothing_found(find(library, query), library, setting):
+        for said in no_store(setting, tools):
             click.echo(said, err=True)
         return
     from finder.cli.picker.screen import Leave

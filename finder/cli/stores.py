@@ -6,12 +6,12 @@ import click
 
 from finder.cli import options
 from finder.cli.failure import tell_problems
-from finder.cli.find import known_tools, nothing_found
+from finder.cli.find import known_tools
+from finder.cli.nothing import no_store
 from finder.cli.output import Query as JsonQuery
 from finder.cli.output import write_json, write_lines, write_text
 from finder.cli.program import Command
 from finder.cli.setting import Setting, setting_of
-from finder.find import Answer
 from finder.library import Library
 from finder.model import JsonObject
 from finder.render import data
@@ -60,14 +60,9 @@ def command(
     elif found:
         write_text(_table(found, setting), setting)
     else:
-        _explain(library, setting)
+        for said in no_store(setting, tools):
+            click.echo(said, err=True)
     return library.status()
-
-
-def _explain(library: Library, setting: Setting) -> None:
-    empty = Answer(rows=(), more=False, searched=(), problems=(), incomplete=False, silent=False)
-    for said in nothing_found(empty, library, setting):
-        click.echo(said, err=True)
 
 
 def _described(library: Library, source: Source) -> JsonObject:
