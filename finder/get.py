@@ -176,7 +176,9 @@ def subagents(library: Library, entry: Entry) -> list[Below]:
 
 def story(registry: Registry, library: Library, ref: Ref, choice: Choice) -> Iterator[Numbered]:
     """A session's events, numbered, as far as they are wanted."""
-    source = next(s for s in library.sources if str(s.store.path) == ref.store)
+    # One folder may be a store of several tools.
+    place = ref.tool, ref.store
+    source = next(s for s in library.sources if (s.store.tool, str(s.store.path)) == place)
     adapter = registry.adapter(source.store.adapter)
     numbered: Iterable[Numbered] = _numbered(adapter.events(ref))
     if choice.live:

@@ -150,6 +150,19 @@ def test_the_numbers_are_those_of_the_whole_story() -> None:
     assert told(events, synthetic=False) == [(0, "a"), (2, "c")]
 
 
+def test_a_folder_that_two_tools_keep_sessions_in_tells_those_of_both() -> None:
+    adapters = []
+    for tool in ("one", "two"):
+        shelf = Shelf(HERE, stories={tool: [Text(text=tool)]})
+        shelf.add(tool, tool=tool)
+        adapters.append((Memory(shelf, name=tool, tool=tool), shelf))
+    registry = Registry.of(*(adapter for adapter, _ in adapters))
+    opened = Library(registry, [adapter.store(shelf) for adapter, shelf in adapters])
+    for tool in ("one", "two"):
+        items = story(registry, opened, resolve(opened, tool).session.ref, Choice())
+        assert [item.event for item in items] == [Text(text=tool)]
+
+
 def test_live_is_what_has_not_left_the_context() -> None:
     events: list[Event] = [
         Text(text="old", labels=("compacted",)),
