@@ -165,6 +165,14 @@ class Adapter(ABC):
             StoreError: the store cannot be read. One bad record is an `Opaque` with a problem.
         """
 
+    def beginning(self, ref: Ref, messages: int) -> Iterator[Event]:
+        """Like `events`, for one who looks at no more than so many messages.
+
+        Up to where the message after them opens, the events are the same. What comes then may be
+        less than the store has, or nothing.
+        """
+        return self.events(ref)
+
     def descendants(self, store: Store, ids: Sequence[str]) -> Iterator[Session]:
         """Every session below these, at any depth: parents before their children."""
         if not self.can.subagents:

@@ -30,11 +30,25 @@ class Choice:
 
     Attributes:
         live: only what is in the live context: not what left it by compaction.
+        first, last: only so many messages, with what belongs to them.
         synthetic: False leaves out what was said neither by a person nor by a model.
     """
 
     live: bool = False
+    first: int | None = None
+    last: int | None = None
     synthetic: bool = True
+
+
+@dataclass(slots=True)
+class Left:
+    """What `first` or `last` left out, known once the rest has been read.
+
+    Attributes:
+        messages: how many; None: some, but only reading them would tell.
+    """
+
+    messages: int | None = 0
 
 
 def resolve(library: Library, target: str) -> Entry:
@@ -174,18 +188,51 @@ def subagents(library: Library, entry: Entry) -> list[Below]:
     return library.trees([key])[key]
 
 
-def story(registry: Registry, library: Library, ref: Ref, choice: Choice) -> Iterator[Numbered]:
-    """A session's events, numbered, as far as they are wanted."""
+def story(
+    registry: Registry, library: Library, ref: Ref, choice: Choice, left: Left | None = None
+) -> Iterator[Numbered]:
+    """A session's events, numbered, as far as they are wanted; `left` is told what is not."""
     # One folder may be a store of several tools.
     place = ref.tool, ref.store
     source = next(s for s in library.sources if (s.store.tool, str(s.store.path)) == place)
     adapter = registry.adapter(source.store.adapter)
-    numbered: Iterable[Numbered] = _numbered(adapter.events(ref))
+    left = left or Left()
+    if choice.first is None or choice.live:
+        numbered: Iterable[Numbered] = _numbered(adapter.events(ref))
+    else:
+        numbered = _numbered(adapter.beginning(ref, choice.first))
     if choice.live:
         numbered = _live(list(numbered))
+    if choice.first is not None:
+        numbered = _first(numbered, choice.first, left, to_the_end=choice.live)
+    if choice.last is not None:
+        numbered = _last(list(numbered), choice.last, left)
     if not choice.synthetic:
         numbered = (item for item in numbered if "synthetic" not in item.event.labels)
     yield from numbered
+
+
+def _first(
+    items: Iterable[Numbered], messages: int, left: Left, *, to_the_end: bool
+) -> Iterator[Numbered]:
+    """Up to where the message after so many opens; `to_the_end`: the rest is counted."""
+    rest = iter(items)
+    for item in rest:
+        messages -= _opens(item)
+        if messages < 0:
+            left.messages = 1 + sum(map(_opens, rest)) if to_the_end else None
+            return
+        yield item
+
+
+def _last(items: list[Numbered], messages: int, left: Left) -> list[Numbered]:
+    opened = [place for place, item in enumerate(items) if _opens(item)]
+    left.messages = max(len(opened) - messages, 0)
+    return items[opened[left.messages] :] if left.messages else items
+
+
+def _opens(item: Numbered) -> bool:
+    return item.event.type == "message"
 
 
 def _numbered(events: Iterable[Event]) -> Iterator[Numbered]:

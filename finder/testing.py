@@ -20,6 +20,7 @@ import re
 import shutil
 from abc import abstractmethod
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -160,6 +161,17 @@ class AdapterContract:
                     path.write_bytes(data[:part])
                     self._check_loss_is_named(home, whole, path, part)
                 path.write_bytes(data)
+
+    def test_a_story_begins_as_it_does_when_it_is_read_to_the_end(self) -> None:
+        for _, _, session in self.all_sessions():
+            whole = list(self.adapter.events(session.ref))
+            opened = [place for place, event in enumerate(whole) if event.type == "message"]
+            for messages in {1, 3, max(len(opened) - 1, 1)}:
+                # With the opening of the next message, by which a reader knows that there is one.
+                end = opened[messages] + 1 if messages < len(opened) else len(whole)
+                begun = list(islice(self.adapter.beginning(session.ref, messages), end))
+                wanted = [jsonio.dumps(event) for event in whole[:end]]
+                assert [jsonio.dumps(event) for event in begun] == wanted, session.ref
 
     def test_a_session_that_is_not_there_is_not_found(self) -> None:
         for case in self.cases():

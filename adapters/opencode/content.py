@@ -30,14 +30,17 @@ class _Content:
     todos: list[JsonObject]
 
 
-def events(ref: Ref) -> Iterator[Event]:
+def events(ref: Ref, first: int | None = None) -> Iterator[Event]:
     """The events of a session.
+
+    Args:
+        first: of the messages after so many, the parts are not read.
 
     Raises:
         NotFoundError: the database has no such session.
     """
     path = Path(ref.store)
-    content = sqlite.read(path, lambda connection: _fetched(connection, ref))
+    content = sqlite.read(path, lambda connection: _fetched(connection, ref, first))
     for epoch in content.epochs:
         yield _epoch_notice(epoch)
     told = story(
@@ -82,12 +85,12 @@ def _row(item: tuple[int, v2.StoredRow], cut: int) -> Iterator[Event]:
     return v2.row_events(row, labels)
 
 
-def _fetched(connection: sqlite3.Connection, ref: Ref) -> _Content:
+def _fetched(connection: sqlite3.Connection, ref: Ref, first: int | None) -> _Content:
     tables = sqlite.tables(connection)
     check(tables, ref.store)
     session = _session_record(connection, tables, ref)
     fetch = _Fetch(connection, tables, ref.id)
-    messages, orphans = _messages(fetch)
+    messages, orphans = _messages(fetch, first)
     known = {message.id for message in messages}
     rows = [row for row in _rows(fetch) if row.id not in known]
     done = {row.id for row in rows} | known
@@ -145,39 +148,53 @@ def _session_record(connection: sqlite3.Connection, tables: Tables, ref: Ref) ->
     raise NotFoundError(f"{ref.store} has no session {ref.id}")
 
 
-def _messages(fetch: _Fetch) -> tuple[list[StoredMessage], list[StoredPart]]:
+def _messages(fetch: _Fetch, first: int | None) -> tuple[list[StoredMessage], list[StoredPart]]:
     """The messages with their parts, and the parts whose message is gone."""
     rows = fetch("message", "session_id", "time_created", "id")
-    ids = {row["id"] for row in rows}
-    parts: dict[str, list[StoredPart]] = {}
-    orphans = []
-    for row in _part_rows(fetch):
-        part = part_of(row)
-        owner = _column(row, "message_id")
-        if owner in ids:
-            parts.setdefault(owner, []).append(part)
-        else:
-            orphans.append(part)
-    return [message_of(row, parts.get(row["id"], [])) for row in rows], orphans
+    parts: dict[Json, list[StoredPart]] = {row["id"]: [] for row in rows}
+    found = [message_of(row, parts[row["id"]]) for row in rows]
+    some = None if first is None or first >= len(found) else _of_interest(found, first)
+    orphans: list[StoredPart] = []
+    for row in _part_rows(fetch, some):
+        owner = parts.get(_column(row, "message_id"))
+        (orphans if owner is None else owner).append(part_of(row))
+    return found, orphans
 
 
-def _part_rows(fetch: _Fetch) -> list[sqlite3.Row]:
-    """Parts by their message's session; those of no message by their own."""
+def _of_interest(messages: list[StoredMessage], first: int) -> list[str]:
+    """The first messages; and what was asked for, if there was a compaction: there it is marked,
+    and what it cut off has labels."""
+    compacted = any(message.info.get("summary") is True for message in messages)
+    return [
+        message.id
+        for number, message in enumerate(messages)
+        if number < first or (compacted and message.info.get("role") == "user")
+    ]
+
+
+def _part_rows(fetch: _Fetch, messages: list[str] | None) -> Iterator[sqlite3.Row]:
+    """Parts by their message's session; those of no message by their own.
+
+    `messages`: only the parts of these.
+    """
     columns = fetch.tables.get("part", ())
     if "message_id" not in columns or "session_id" not in fetch.tables.get("message", ()):
-        return fetch("part", "session_id", "id")
-    query = (
-        f"SELECT {_all(columns)} FROM part"
-        " WHERE message_id IN (SELECT id FROM message WHERE session_id = ?1) ORDER BY id"
-    )
-    rows = fetch.connection.execute(query, (fetch.session,)).fetchall()
+        yield from fetch("part", "session_id", "id")
+        return
+    query = f"SELECT {_all(columns)} FROM part WHERE message_id IN "
+    if messages is not None:
+        for some in sqlite.chunks(messages):
+            marks = ", ".join("?" * len(some))
+            yield from fetch.connection.execute(f"{query} ({marks}) ORDER BY id", some)
+        return
+    query += "(SELECT id FROM message WHERE session_id = ?1) ORDER BY id"
+    yield from fetch.connection.execute(query, (fetch.session,))
     if "session_id" in columns:
         query = (
             f"SELECT {_all(columns)} FROM part WHERE session_id = ?1"
             " AND message_id NOT IN (SELECT id FROM message) ORDER BY message_id, id"
         )
-        rows += fetch.connection.execute(query, (fetch.session,)).fetchall()
-    return rows
+        yield from fetch.connection.execute(query, (fetch.session,))
 
 
 def message_of(row: sqlite3.Row, parts: list[StoredPart]) -> StoredMessage:

@@ -147,6 +147,11 @@ class OpenCodeDatabase(Adapter):
 
         yield from events(ref)
 
+    def beginning(self, ref: Ref, messages: int) -> Iterator[Event]:
+        from adapters.opencode.content import events
+
+        yield from events(ref, messages)
+
     def count(self, store: Store) -> int | None:
         from adapters.opencode.listing import count
 

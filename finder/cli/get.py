@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 
 from finder.cli import declare, options, rows
@@ -14,7 +14,7 @@ from finder.cli.output import write_json, write_lines, write_object, write_text
 from finder.cli.setting import Setting
 from finder.errors import ExitCode, FinderError, NotFoundError, StoreError, UsageError
 from finder.find import Row
-from finder.get import Choice, Numbered, resolve, resolve_path, story, subagents
+from finder.get import Choice, Left, Numbered, resolve, resolve_path, story, subagents
 from finder.library import Below, Entry, Library
 from finder.model import JsonObject, Problem, Ref
 from finder.render import data
@@ -31,6 +31,8 @@ from finder.resume import resumption
 @options.root
 @declare.option("--live", is_flag=True, help="Only what the last compaction left in the context.")
 @declare.option("--no-synthetic", is_flag=True, help="Leave out what the tool itself put in.")
+@declare.option("--first", type=declare.Whole(1), metavar="N", help="Only the first N messages.")
+@declare.option("--last", type=declare.Whole(1), metavar="N", help="Only the last N messages.")
 @declare.option("--no-subagents", is_flag=True, help="Do not list the subagents.")
 @declare.option("--with-subagents", is_flag=True, help="Show the subagents' stories too.")
 @declare.option("--full", is_flag=True, help="Fold nothing: tool calls with input and output.")
@@ -49,6 +51,8 @@ def command(  # noqa: PLR0913  (one parameter for each option)
     roots: tuple[str, ...],
     live: bool,
     no_synthetic: bool,
+    first: int | None,
+    last: int | None,
     no_subagents: bool,
     with_subagents: bool,
     full: bool,
@@ -65,10 +69,17 @@ def command(  # noqa: PLR0913  (one parameter for each option)
     one session. --format raw prints the store's own records, nothing added or left out.
     """
     chosen = options.chosen_format(format_, as_json, query, "transcript")
-    if no_subagents and with_subagents:
-        raise UsageError("--no-subagents and --with-subagents exclude each other")
-    if chosen == "raw" and (live or no_synthetic):
-        raise UsageError("--format raw prints whole records; --live and --no-synthetic choose")
+    excerpt = "--first" if first else "--last" if last else None
+    for one, other, wrong in (
+        ("--no-subagents", "--with-subagents", no_subagents and with_subagents),
+        ("--first", "--last", first and last),
+        (excerpt, "--with-subagents", excerpt and with_subagents),
+    ):
+        if wrong:
+            raise UsageError(f"{one} and {other} exclude each other")
+    if chosen == "raw" and (live or no_synthetic or excerpt):
+        choosing = excerpt or ("--live" if live else "--no-synthetic")
+        raise UsageError(f"--format raw prints all records of a session; {choosing} chooses")
     if max_tokens is not None and chosen != "transcript":
         hint = "with JSON, --query chooses: --query \"events[?type=='text'].text\""
         raise UsageError("--max-tokens shortens the transcript alone", hint=hint)
@@ -79,7 +90,7 @@ def command(  # noqa: PLR0913  (one parameter for each option)
         library=library,
         entry=entry,
         below=[] if no_subagents else subagents(library, entry),
-        choice=Choice(live=live, synthetic=not no_synthetic),
+        choice=Choice(live=live, first=first, last=last, synthetic=not no_synthetic),
         stories=with_subagents,
         whole=full,
         raw=raw,
@@ -147,6 +158,7 @@ class Reading:
     whole: bool
     raw: bool
     problems: list[Problem]
+    left: Left = field(default_factory=Left)
     failed: bool = False
 
     def header(self) -> JsonObject:
@@ -161,7 +173,7 @@ class Reading:
         """A story. A store that fails in the middle of it is a problem, not the end of all."""
         begun = False
         try:
-            for item in story(self.setting.registry, self.library, ref, self.choice):
+            for item in story(self.setting.registry, self.library, ref, self.choice, self.left):
                 begun = True
                 problem = data.event_problem(item, ref)
                 if problem is not None:
@@ -181,9 +193,23 @@ class Reading:
         """A story's native records."""
         return [i.event.raw for i in self.events(ref) if i.event.raw is not None]
 
-    def told(self) -> list[JsonObject]:
-        """The problems as JSON."""
-        return [data.problem(problem) for problem in dict.fromkeys(self.problems)]
+    @property
+    def is_excerpt(self) -> bool:
+        """Whether messages may have been left out."""
+        return self.choice.first is not None or self.choice.last is not None
+
+    def left_out(self) -> JsonObject | None:
+        """The messages that were, once the story has been read. null: it is not known how many."""
+        count = self.left.messages
+        if count is None:
+            known, shown = self.entry.session.messages, self.choice.first or 0
+            count = known - shown if known is not None and known > shown else None
+        return {"messages": count} if count != 0 else None
+
+    def tail(self) -> JsonObject:
+        """What is known after the events."""
+        told = {"problems": [data.problem(problem) for problem in dict.fromkeys(self.problems)]}
+        return {"left_out": self.left_out(), **told} if self.is_excerpt else told
 
 
 def _print_json(reading: Reading, expression: JsonQuery) -> None:
@@ -197,10 +223,10 @@ def _print_json(reading: Reading, expression: JsonQuery) -> None:
     }
     chained = (event for part in whole for event in part)
     if not expression and not reading.setting.terminal:
-        write_object(head, "events", chained, lambda: {"problems": reading.told()})
+        write_object(head, "events", chained, reading.tail)
         return
     document = {**head, "events": list(chained)}
-    write_json(expression.of({**document, "problems": reading.told()}))
+    write_json(expression.of({**document, **reading.tail()}))
 
 
 def _subagent(reading: Reading, item: Below) -> JsonObject:
@@ -227,7 +253,9 @@ def _lines(reading: Reading) -> Iterator[JsonObject]:
         for item, value in zip(reading.below, subagents, strict=True):
             yield {"type": "session", **value}
             yield from reading.objects(item.session.ref)
-    for problem in reading.told():
+    if (left := reading.left_out()) is not None:
+        yield {"type": "left_out", **left}
+    for problem in reading.tail()["problems"]:
         yield {"type": "problem", **problem}
 
 
@@ -259,9 +287,10 @@ def _transcript(reading: Reading, most: int | None) -> Iterator[str]:
         look,
         below=reading.below,
         stories=reading.events if reading.stories else None,
+        listed=not reading.is_excerpt,
     )
     first = list(islice(story, 1))
-    head = render.heading(
+    heading = render.heading(
         reading.entry,
         reading.below,
         home=setting.home,
@@ -269,11 +298,24 @@ def _transcript(reading: Reading, most: int | None) -> Iterator[str]:
         room=look.room,
         listed=False,
     )
+    left = [look.paint(one, "dim") for one in _left_out(reading)]
+    head = [*heading, *(left if reading.choice.last else ())]
     if most is not None:
         from finder.render.digest import digest
 
-        yield from digest(list(head), [*first, *story], most)
-        return
-    yield from head
-    for block in chain(first, story):
-        yield from block.lines
+        yield from digest(head, [*first, *story], most)
+    else:
+        yield from head
+        for block in chain(first, story):
+            yield from block.lines
+    yield from left if reading.choice.first else ()
+
+
+def _left_out(reading: Reading) -> list[str]:
+    """What an excerpt does not show, in words."""
+    left = reading.left_out()
+    if left is None:
+        return []
+    count, place = left["messages"], "after" if reading.choice.first else "before"
+    more = "more messages" if count is None else f"{count:,} more message{'s' * (count != 1)}"
+    return ["", f"… {more} {place} these"]

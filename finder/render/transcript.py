@@ -98,8 +98,9 @@ def blocks(
     *,
     below: Sequence[Below] = (),
     stories: Stories | None = None,
+    listed: bool = True,
 ) -> Iterator[Block]:
-    """The story in pieces; see `transcript`."""
+    """The story in pieces; see `transcript`. `listed`: those below that it never names, too."""
     told, unshown = passages([item.event for item in events])
     teller = Teller(look, Tree(below, stories))
     for number, passage in enumerate(told):
@@ -107,7 +108,7 @@ def blocks(
             yield Block(kind, number, lines)
     last = max(len(told) - 1, 0)
     said = ["", look.paint("subagents that the story does not name:", "dim")]
-    while rest := teller.tree.untold():
+    while listed and (rest := teller.tree.untold()):
         for item in rest:
             yield Block("note", last, [*said, *teller.below(item, "  ")])
             said = []

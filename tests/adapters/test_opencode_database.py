@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 import pytest
 
 from adapters.opencode.database import OpenCodeDatabase
-from finder.adapter import Store, Want
+from finder.adapter import Store, Want, Word
 from finder.errors import StoreError
 from finder.model import Event, Json, JsonObject, Problem, Ref, Session
 from finder.places import Places
@@ -187,6 +187,15 @@ def test_the_kept_tail_of_a_compaction_is_live() -> None:
     raise AssertionError("no compaction with a tail in the fixture")
 
 
+def test_of_a_beginning_only_the_first_parts_are_read(newest: Path) -> None:
+    ref = Ref("opencode", str(newest), TOOLS_SESSION)
+    whole, begun = (list(events) for events in (ADAPTER.events(ref), ADAPTER.beginning(ref, 1)))
+    assert len([e for e in whole if e.type == "message"]) > 2
+    read = {e.message for e in begun if e.message is not None and e.type != "message"}
+    assert read == {begun[0].record}
+    assert len(begun) < len(whole) / 2
+
+
 def test_a_revert_hides_what_it_took_back() -> None:
     path = home_of("1.18.33") / "opencode.db"
     sessions, _ = listed(path)
@@ -205,8 +214,8 @@ def test_a_revert_hides_what_it_took_back() -> None:
     [
         (Want(ids=(V2_SESSION,)), lambda s: s.ref.id == V2_SESSION),
         (Want(prefix="SES_E07D49"), lambda s: s.ref.id.startswith("ses_e07d49")),
-        (Want(words=("archive",)), lambda s: "archive" in (s.title or "").lower()),
-        (Want(words=("数える",)), lambda s: "数える" in (s.title or "")),
+        (Want(words=((Word("archive"),),)), lambda s: "archive" in (s.title or "").lower()),
+        (Want(words=((Word("数える"),),)), lambda s: "数える" in (s.title or "")),
         (Want(roots=True), lambda s: s.parent is None),
         (Want(directory="/home/dev/notes"), lambda s: s.directory.startswith("/home/dev/notes")),
         (Want(raw=False), lambda s: True),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from finder.errors import AmbiguousError, NotFoundError, StoreError
-from finder.get import Choice, resolve, resolve_path, story, subagents
+from finder.get import Choice, Left, resolve, resolve_path, story, subagents
 from finder.library import Library
 from finder.model import Compaction, Event, Message, Notice, Ref, Text
 from finder.registry import Registry
@@ -130,7 +131,7 @@ def test_the_tree_of_subagents_in_order() -> None:
 # -- the story ---------------------------------------------------------------------------
 
 
-def told(events: list[Event], **choice: bool) -> list[tuple[int, str | None]]:
+def told(events: list[Event], **choice: int) -> list[tuple[int, str | None]]:
     shelf = Shelf(HERE, stories={"s": events})
     shelf.add("s")
     adapter = Memory(shelf)
@@ -191,6 +192,43 @@ def test_live_without_labels_goes_by_the_last_finished_compaction() -> None:
     events[4] = Compaction()
     assert [seq for seq, _ in told(events, live=True)] == [4, 5, 6, 7, 8]
     assert [seq for seq, _ in told(events[:5], live=True)] == [0, 1, 2, 3, 4]
+
+
+def test_the_first_and_the_last_messages_with_what_belongs_to_them() -> None:
+    events: list[Event] = [Notice(kind="state")]
+    for name in "abc":
+        events += [Message(record=name), Text(text=name, labels=("synthetic",)), Text(text="x")]
+    assert [seq for seq, _ in told(events, first=1)] == [0, 1, 2, 3]
+    assert [seq for seq, _ in told(events, first=2, synthetic=False)] == [0, 1, 3, 4, 6]
+    assert [seq for seq, _ in told(events, last=1)] == [7, 8, 9]
+    assert [seq for seq, _ in told(events, last=2, synthetic=False)] == [4, 6, 7, 9]
+    assert told(events, first=3) == told(events, last=4) == told(events)
+    assert told([Text(text="a")], first=1) == told([Text(text="a")], last=1) == [(0, "a")]
+
+
+def test_what_comes_after_the_first_messages_is_not_read() -> None:
+    shelf = Shelf(HERE, stories={"s": [Message(), Text(text="a"), Message(), Text(text="b")]})
+    shelf.add("s")
+    read: list[Event] = []
+
+    class Watched(Memory):
+        def events(self, ref: Ref) -> Iterator[Event]:
+            for event in super().events(ref):
+                read.append(event)
+                yield event
+
+    adapter = Watched(shelf)
+    opened = Library(Registry.of(adapter), [adapter.store(shelf)])
+    for choice, seen, messages in (
+        (Choice(first=1), 3, None),
+        (Choice(first=2), 4, 0),
+        (Choice(first=1, live=True), 4, 1),
+        (Choice(last=1), 4, 1),
+    ):
+        read.clear()
+        left = Left()
+        assert list(story(Registry.of(adapter), opened, Ref("mem", str(HERE), "s"), choice, left))
+        assert (len(read), left.messages) == (seen, messages), choice
 
 
 def test_content_has_the_role_of_its_message() -> None:
