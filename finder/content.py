@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+from finder.event import spoken
 from finder.model import (
     Attachment,
     Event,
@@ -83,6 +84,7 @@ class _Place(NamedTuple):
 
     seq: int
     event: Event
+    role: Role | None
     field: Field
     text: str
     found: frozenset[int]
@@ -97,10 +99,10 @@ def hit(events: Iterable[Event], sought: Sought) -> Hit | None:
     wanted = frozenset(range(len(sought.terms)))
     best: list[_Place] = []
     seen, said, places, together = set[int](), set[int](), 0, False
-    for seq, event in enumerate(events):
+    for seq, (event, role) in enumerate(spoken(events)):
         if not sought.synthetic and "synthetic" in event.labels:
             continue
-        here = _places(seq, event, sought.terms)
+        here = _places(seq, event, role, sought.terms)
         if not here:
             continue
         places += len(here)
@@ -120,13 +122,13 @@ def hit(events: Iterable[Event], sought: Sought) -> Hit | None:
     )
 
 
-def _places(seq: int, event: Event, terms: Sequence[Term]) -> list[_Place]:
+def _places(seq: int, event: Event, role: Role | None, terms: Sequence[Term]) -> list[_Place]:
     found = []
     for field, text in fields(event):
         comparable = folded(text)
         numbers = frozenset(n for n, term in enumerate(terms) if term.find(comparable))
         if numbers:
-            found.append(_Place(seq, event, field, text, numbers))
+            found.append(_Place(seq, event, role, field, text, numbers))
     return found
 
 
@@ -214,7 +216,7 @@ def _quote(place: _Place, terms: Sequence[Term]) -> Quote:
         field=place.field,
         record=event.record,
         at=event.at,
-        role=event.role,
+        role=place.role,
         labels=event.labels,
         snippet=snippet,
         spans=within,

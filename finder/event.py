@@ -6,6 +6,7 @@ headers, which has no use for them. Import them from `finder.model`.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -205,3 +206,14 @@ EVENT_TYPES: dict[str, type[Event]] = {
     "notice": Notice,
     "opaque": Opaque,
 }
+
+
+def spoken(events: Iterable[Event]) -> Iterator[tuple[Event, Role | None]]:
+    """Each event with who speaks: those that do not say it have the role of their message."""
+    message: str | None = None
+    role: Role | None = None
+    for event in events:
+        if isinstance(event, Message):
+            message, role = event.record, event.role
+        belongs = event.role is None and event.message in {None, message}
+        yield event, role if belongs else event.role
