@@ -81,6 +81,17 @@ def _opened(path: Path, limit: int | None) -> Iterator[int]:
 BINARY = getattr(os, "O_BINARY", 0)  # Windows translates line ends without it
 
 
+def is_folder(path: Path) -> bool:
+    """Whether there is a folder that can be reached.
+
+    Unlike `Path.is_dir`, which raises for a name that is too long and below a closed folder.
+    """
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False
+
+
 def kind_of(mode: int) -> str:
     """What kind of file a stat mode speaks of, in words."""
     for test, name in (

@@ -30,6 +30,18 @@ def at_terminal(capsys: Capture, home: Path, shelf: Shelf, screen: str | None = 
     return caller(capsys, home, shelf, columns=100, screen=screen)
 
 
+def test_a_folder_with_a_name_that_no_system_takes_is_not_here(
+    capsys: Capture, tmp_path: Path, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "mem"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    shelf.add("long", directory="/" + "x" * 5000)
+    done = caller(capsys, tmp_path, shelf)("resume", "long")
+    assert (done.code, "does not exist here" in done.err) == (1, True)
+
+
 # -- by row ------------------------------------------------------------------------------
 
 

@@ -22,7 +22,7 @@ from finder.model import Problem
 
 def kind(path: Path) -> str | None:
     """What kind of store a path is (see `finder.adapter.Store`), or None."""
-    if _is_folder(path):
+    if files.is_folder(path):
         return "files" if is_home(path) or _is_sessions(path) else None
     if is_ours(path.name):
         return "file" if os.path.lexists(path) else None
@@ -33,18 +33,11 @@ def kind(path: Path) -> str | None:
     return "file" if path.name.endswith(".json") and looks_like_session(path) else None
 
 
-def _is_folder(path: Path) -> bool:
-    try:
-        return path.is_dir()
-    except OSError:
-        return False
-
-
 def closed(home: Path) -> Problem | None:
     """Why a home that is there cannot be looked into."""
     try:
         os.scandir(home).close()
-        if _is_folder(home / "sessions"):
+        if files.is_folder(home / "sessions"):
             os.scandir(home / "sessions").close()
     except (FileNotFoundError, NotADirectoryError):
         return None
@@ -92,7 +85,7 @@ def listing(path: Path) -> Listing:
     Raises:
         StoreError: it is not there or cannot be listed.
     """
-    if _is_folder(path):
+    if files.is_folder(path):
         return _listed_home(path) if is_home(path) else _listed_folder(path)
     if path.name.endswith(".zip"):
         from adapters.clacky import export

@@ -108,7 +108,7 @@ class LiveDatabase(Installation):
             self._projects[directory] = project_of(directory, by_remote=by_remote)
         project = self._projects[directory]
         had = string(made.info.get("projectID")) or GLOBAL
-        if project.id == GLOBAL and not Path(directory).is_dir():
+        if project.id == GLOBAL and not files.is_folder(Path(directory)):
             return writer.known_project(had) or writer.known_project(GLOBAL) or project
         return writer.known_project(project.id) or project
 

@@ -18,6 +18,8 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from finder import files
+
 GLOBAL = "global"
 _SECONDS = 10
 
@@ -41,7 +43,7 @@ def project_of(directory: str | None, *, by_remote: bool) -> Project:
         by_remote: as 1.15 and later name projects.
     """
     start = Path(directory) if directory else None
-    if start is None or not start.is_absolute() or not start.is_dir():
+    if start is None or not start.is_absolute() or not files.is_folder(start):
         return NO_PROJECT
     found = next((top for top in (start, *start.parents) if (top / ".git").exists()), None)
     common = _git(found, "rev-parse", "--git-common-dir") if found else None

@@ -22,7 +22,7 @@ from finder.convert import Conversion, Tree, convert, tree_of
 from finder.delivery import Delivery
 from finder.documents import DocumentStaging, Render
 from finder.errors import ExitCode, NotFoundError, UsageError
-from finder.files import write
+from finder.files import is_folder, write
 from finder.library import Entry, Library
 from finder.model import Problem
 from finder.staging import FileStaging, Staging, StoreStaging
@@ -251,7 +251,7 @@ class Call:
         if self.install:
             self.notes += self.adapter.cautions(self.setting.places, sessions)
         for directory in dict.fromkeys(s.directory for s in sessions if s.directory):
-            if not Path(directory).is_dir():
+            if not is_folder(Path(directory)):
                 self.notes.append(
                     f"the working directory {directory} does not exist here; "
                     "--to-cwd sets another"

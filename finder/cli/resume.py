@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 
+from finder import files
 from finder.adapter import Resume
 from finder.cli import declare, options
 from finder.cli.failure import tell_problems
@@ -125,7 +126,7 @@ def program_of(resume: Resume, *, missing: str, gone: str) -> str:
     program = shutil.which(resume.argv[0])
     if program is None:
         raise FinderError(f"{resume.argv[0]} is not installed, or not on the PATH", hint=missing)
-    if resume.cwd and not Path(resume.cwd).is_dir():
+    if resume.cwd and not files.is_folder(Path(resume.cwd)):
         raise FinderError(f"the session's folder {resume.cwd} does not exist here", hint=gone)
     return program
 

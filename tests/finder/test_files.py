@@ -55,6 +55,12 @@ def test_a_file_that_may_not_be_read(tmp_path: Path) -> None:
     assert kind(path) == "permission"
 
 
+def test_a_folder_that_cannot_be_reached_is_none(tmp_path: Path) -> None:
+    assert files.is_folder(tmp_path)
+    for name in ("gone", "x" * 5000, "a\0b"):
+        assert not files.is_folder(tmp_path / name)
+
+
 def test_permission_is_told_from_absence() -> None:
     assert files.problem_of(Path("/x"), PermissionError()).kind == "permission"
     assert files.problem_of(Path("/x"), FileNotFoundError()).kind == "gone"
