@@ -284,13 +284,14 @@ def _walk(top: Key, children: dict[Key, list[Session]]) -> Iterator[Below]:
 def unrecognised(path: Path) -> FinderError:
     """Why no adapter knows what is at a path that the user named."""
     hint = "finder formats lists what is recognised"
-    if not os.path.lexists(path):
-        return NotFoundError(f"{path} does not exist")
     try:
+        os.lstat(path)
         if path.is_dir():
             next(path.iterdir(), None)
             return NotFoundError(f"{path}: no session store is in this folder", hint=hint)
         seen = _content(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return NotFoundError(f"{path} does not exist")
     except OSError as error:
         return StoreError(files.problem_of(path, error))
     except StoreError as error:

@@ -24,11 +24,16 @@ GROUP = "finder.adapters.v1"
 # Bounds on the search for stores below a folder that the user named.
 _MAX_DEPTH = 8
 _MAX_FOLDERS = 20_000
-# Folders that hold no store and may hold very many files.
+# Folders that hold no store and may hold very many files. Names that people give are not among
+# them: a developer's home may be /home/dev.
 _SKIPPED = frozenset(
     {".git", "node_modules", ".venv", "venv", "__pycache__", ".tox", ".nox", "site-packages"}
-    | {"snapshot", "snapshots", "target", "dist", "proc", "sys", "dev"}
 )
+_DEVICES = frozenset({Path("/proc"), Path("/sys"), Path("/dev")})
+# What build tools put into a folder that can be made anew (bford.info/cachedir), and what every
+# Git repository without files of its own consists of.
+_CACHE_MARK = "CACHEDIR.TAG"
+_REPOSITORY = frozenset({"HEAD", "objects", "refs"})
 
 
 class Registry:
@@ -137,7 +142,7 @@ class Registry:
             yield found
 
     def _search(self, root: Path) -> Iterator[Store | Problem]:
-        if not root.is_dir():
+        if not files.is_folder(root):
             yield from self.detect(root)
             return
         folders = 0
@@ -159,6 +164,8 @@ class Registry:
                 entries = _listing(folder)
             except OSError as error:
                 yield files.problem_of(folder, error)
+                continue
+            if depth and _is_made_by_machines(entries):
                 continue
             if depth < _MAX_DEPTH:
                 queue.extend((child, depth + 1) for child in _folders(folder, entries))
@@ -188,6 +195,12 @@ def _is_file(entry: os.DirEntry[str]) -> bool:
         return False
 
 
+def _is_made_by_machines(entries: list[os.DirEntry[str]]) -> bool:
+    """Whether a folder is a cache, a build's output or a bare repository."""
+    names = {entry.name for entry in entries}
+    return _CACHE_MARK in names or names >= _REPOSITORY
+
+
 def _folders(folder: Path, entries: list[os.DirEntry[str]]) -> list[Path]:
     # Links are not followed: they may lead round in a circle.
     names = [
@@ -195,7 +208,7 @@ def _folders(folder: Path, entries: list[os.DirEntry[str]]) -> list[Path]:
         for entry in entries
         if entry.name not in _SKIPPED and entry.is_dir(follow_symlinks=False)
     ]
-    return [folder / name for name in sorted(names)]
+    return [path for path in (folder / name for name in sorted(names)) if path not in _DEVICES]
 
 
 def _entry_points(paths: Iterable[str]) -> dict[str, str]:

@@ -12,7 +12,8 @@ import pytest
 
 from finder import registry as module
 from finder.adapter import Store
-from finder.errors import BugError, NotFoundError
+from finder.errors import BugError, NotFoundError, StoreError
+from finder.library import Library
 from finder.model import Problem
 from finder.places import Places
 from finder.registry import GROUP, Registry
@@ -60,6 +61,36 @@ def test_stores_below_a_folder_are_found_once(tmp_path: Path) -> None:
     assert stores(registry, shallow) == [shallow]
     assert stores(registry, hidden) == [hidden], "what is named itself is not skipped"
     assert stores(registry, tmp_path / "missing") == []
+
+
+def test_folders_are_skipped_for_what_they_are_not_for_what_people_call_them(
+    tmp_path: Path,
+) -> None:
+    named = [tmp_path / name / "a" for name in ("dev", "dist", "snapshots", "sys", "target")]
+    cache, bare = tmp_path / "build" / "a", tmp_path / "mirror" / "a"
+    for path in (*named, cache, bare, bare.parent / "objects", bare.parent / "refs"):
+        path.mkdir(parents=True)
+    (cache.parent / "CACHEDIR.TAG").touch()
+    (bare.parent / "HEAD").touch()
+    registry = Registry.of(NoHome(*map(Shelf, (*named, cache, bare))))
+    assert stores(registry, tmp_path) == named
+    assert stores(registry, cache.parent) == [cache], "what is named itself is not skipped"
+
+
+def test_a_path_in_a_closed_folder_is_said_to_be_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inner = tmp_path / "closed" / "inner"
+
+    def refused(path: object, **_: object) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(os, "stat", refused)
+    monkeypatch.setattr(os, "lstat", refused)
+    with pytest.raises(StoreError) as caught:
+        Library.open(Registry.of(NoHome()), Places.under(tmp_path), [inner])
+    monkeypatch.undo()
+    assert (caught.value.problem.kind, caught.value.problem.path) == ("permission", str(inner))
 
 
 class NoHome(Memory):
