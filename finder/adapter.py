@@ -65,6 +65,21 @@ class Store(NamedTuple):
     program: Path | None = None
 
 
+ALL_FIELDS = ("title", "directory", "agent", "id")
+
+
+class Word(NamedTuple):
+    """A word that is looked for in the fields of a header, in any case.
+
+    Attributes:
+        fields: where it may stand: anywhere in title, directory and agent; at the beginning of
+            an id, or behind its first underscore. It is known not to stand in the others.
+    """
+
+    text: str
+    fields: tuple[str, ...] = ALL_FIELDS
+
+
 class Want(NamedTuple):
     """What the caller will keep of a listing, so that an adapter may read less.
 
@@ -74,9 +89,7 @@ class Want(NamedTuple):
     Attributes:
         ids: sessions with exactly these ids.
         prefix: sessions whose id starts so, in any case.
-        words: each of them somewhere in title, directory or agent, or at the beginning of the
-            id or of a part of it, in any case.
-        spellings: like `words`, but of each of these groups any one word.
+        words: of each of these groups any one word.
         roots: no subagents.
         directory: in this folder or below it.
         since, until: `updated` within these, milliseconds UTC.
@@ -86,8 +99,7 @@ class Want(NamedTuple):
 
     ids: tuple[str, ...] | None = None
     prefix: str | None = None
-    words: tuple[str, ...] = ()
-    spellings: tuple[tuple[str, ...], ...] = ()
+    words: tuple[tuple[Word, ...], ...] = ()
     roots: bool = False
     directory: str | None = None
     since: int | None = None

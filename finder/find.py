@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from finder.adapter import Store, Want
+from finder.adapter import Store, Want, Word
 from finder.library import Below, Entry, Key, Library, key_of
 from finder.match import Match, Matcher, Score
 from finder.model import Problem, Session
 
 if TYPE_CHECKING:
     from finder.content import Hit
+    from finder.vocabulary import Words
 
 Sort = Literal["relevance", "updated", "created", "title"]
 
@@ -93,8 +94,8 @@ class Row(NamedTuple):
         matched: how each word was found: here, or else in the best of the subagents.
         subagents: all sessions below this one.
         matched_subagents: those of them that match by themselves.
-        heard: where text was searched: this session and those below it that have the words, as
-            far as they were found before there were enough rows.
+        heard: where text was searched: of this session and those below it, the one that has the
+            words and was updated last.
     """
 
     entry: Entry
@@ -102,7 +103,7 @@ class Row(NamedTuple):
     matched: tuple[Match, ...] = ()
     subagents: tuple[Below, ...] = ()
     matched_subagents: tuple[Below, ...] = ()
-    heard: tuple[Heard, ...] = ()
+    heard: Heard | None = None
 
     @property
     def session(self) -> Session:
@@ -215,28 +216,30 @@ class _Search:
     def _by_words(self) -> list[Row]:
         matcher = Matcher(self.query.words)
         want = self.query.narrowed
-        literally = self.library.keys(want._replace(words=self.query.words))
-        self._judge(literally, matcher.literal, must=True)
+        kept = self.library.kept_words()
+        placed = kept.placed if kept else Word
+        literally = tuple((placed(word),) for word in matcher.words)
+        self._judge(self.library.keys(want._replace(words=literally)), matcher.literal, must=True)
         rows = self._folded()
         # What is as it was typed comes first; typing errors fill what room is left.
         if not matcher.forgives or (self.query.limit and len(rows) >= self.query.limit):
             return rows
-        return self._forgiving(matcher, want)
-
-    def _forgiving(self, matcher: Matcher, want: Want) -> list[Row]:
-        """What matches but for typing errors."""
-        vocabulary = self.library.vocabulary()
-        rows = self._nearly(matcher, want, vocabulary.words)
+        vocabulary = kept or self.library.vocabulary()
+        rows = self._forgiving(matcher, want, vocabulary)
         if rows or vocabulary.sure:
             return rows
-        return self._nearly(matcher, want, self.library.vocabulary(anew=True).words)
+        return self._forgiving(matcher, want, self.library.vocabulary(anew=True))
 
-    def _nearly(self, matcher: Matcher, want: Want, words: Iterable[str]) -> list[Row]:
-        matcher.learn_words(words)
-        if self.scores and not matcher.knows_others:
-            return self._folded()
-        nearly = self.library.keys(want._replace(spellings=matcher.spellings()))
-        self._judge(nearly, matcher.fuzzy, must=True)
+    def _forgiving(self, matcher: Matcher, want: Want, vocabulary: Words) -> list[Row]:
+        """What matches but for typing errors."""
+        matcher.learn_words(vocabulary.words)
+        if matcher.knows_others:
+            placed = vocabulary.placed
+            nearly = tuple(
+                (placed(word), *(placed(o, ("title", "directory")) for o in matcher.others(word)))
+                for word in matcher.words
+            )
+            self._judge(self.library.keys(want._replace(words=nearly)), matcher.fuzzy, must=True)
         return self._folded()
 
     def _newest(self, limit: int) -> list[Row]:

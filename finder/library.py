@@ -148,7 +148,15 @@ class Library:
         from finder.vocabulary import Words, words_of
 
         found = [words_of(source, self._cache, anew=anew) for source in self.sources]
-        return Words(set().union(*(f.words for f in found)), all(f.sure for f in found))
+        return Words.all_of(found)
+
+    def kept_words(self) -> Words | None:
+        """Like `vocabulary`, where nothing has to be asked for it."""
+        from finder.vocabulary import Words, kept_words
+
+        found = [kept_words(source, self._cache) for source in self.sources]
+        kept = [words for words in found if words is not None]
+        return Words.all_of(kept) if kept and len(kept) == len(found) else None
 
     def lookup(self, keys: Iterable[Key]) -> None:
         """Ask each store for what it has of these, so that `entry` knows all copies."""

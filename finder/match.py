@@ -119,32 +119,16 @@ class Matcher:
         Comparing the query with each distinct word once is far less work than with each title.
         """
         vocabulary = list(words)
-        if not vocabulary:
-            return
-        from rapidfuzz import process
-        from rapidfuzz.distance import OSA
-
-        for word in self.words:
-            allowed = typos_allowed(word)
-            near: list[tuple[str, int, int]] = (
-                process.extract(
-                    word, vocabulary, scorer=OSA.distance, score_cutoff=allowed, limit=None
-                )
-                if allowed
-                else []
-            )
-            self._close[word] = frozenset(
-                found for found, distance, _ in near if distance <= typos_allowed(found)
-            )
-
-    def spellings(self) -> tuple[tuple[str, ...], ...]:
-        """Each word with those that are a typing error away from it, once learned."""
-        return tuple((word, *sorted(self.close(word))) for word in self.words)
+        self._close = {word: _near(word, vocabulary) for word in self.words}
 
     @property
     def knows_others(self) -> bool:
         """Whether any of the words has another one near it, once learned."""
-        return any(self.close(word) - {word} for word in self.words)
+        return any(self.others(word) for word in self.words)
+
+    def others(self, word: str) -> list[str]:
+        """The other words that are a typing error away from this one, once learned."""
+        return sorted(self.close(word) - {word})
 
     def close(self, word: str) -> frozenset[str]:
         """The words that are a typing error away from this one of the query, once learned."""
@@ -231,6 +215,34 @@ class Matcher:
             field = "title" if not close.isdisjoint(_words(fields.title)) else "directory"
             return _VALUES["fuzzy"], field, "fuzzy"
         return None
+
+
+def _near(word: str, vocabulary: Sequence[str]) -> frozenset[str]:
+    """The words that are typing errors away from this one, as far as both allow; also itself."""
+    allowed = typos_allowed(word)
+    alike = _alike(word, allowed, vocabulary) if allowed else []
+    if not set(alike) - {word}:
+        return frozenset(alike)
+    # It takes 10 ms to load, a quarter of a search, and most words are like no other.
+    from rapidfuzz.distance import OSA
+
+    distances = {other: OSA.distance(word, other, score_cutoff=allowed) for other in alike}
+    return frozenset(o for o, d in distances.items() if d <= min(allowed, typos_allowed(o)))
+
+
+def _alike(word: str, errors: int, vocabulary: Sequence[str]) -> list[str]:
+    """All words that may be so many typing errors away from this one, and few others.
+
+    Each error takes one letter away, or adds one, or both; swapped neighbours do neither.
+    """
+    size, letters = len(word), set(word)
+    return [
+        other
+        for other in vocabulary
+        if abs(len(other) - size) <= errors
+        and len(letters.difference(other)) <= errors - max(len(other) - size, 0)
+        and len(set(other) - letters) <= errors - max(size - len(other), 0)
+    ]
 
 
 def _starting(word: str) -> str:

@@ -157,6 +157,12 @@ class Source:
 
         return sqlite.stamp(self.store.path)
 
+    def settled(self) -> bool:
+        """Whether no change can come that leaves the stamp as it is."""
+        from finder import sqlite
+
+        return sqlite.is_settled(self.store.path)
+
     def count(self) -> int | None:
         """How many sessions the store holds, where that is known or quickly told."""
         if self.failed:

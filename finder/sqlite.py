@@ -35,6 +35,7 @@ Work = Callable[[sqlite3.Connection], T]
 _MAGIC = b"SQLite format 3\x00"
 _TRIES = 6
 _BUSY_SECONDS = 2.0
+_SETTLED_NS = 2_000_000_000  # two steps of the coarsest clock, that of FAT
 _LOCK_SECONDS = 10.0  # to wait for another writer, which may be in the middle of a turn
 # A hostile schema can make one statement run for ever; this many seconds is a hang.
 _STATEMENT_SECONDS = 60.0
@@ -105,6 +106,15 @@ def _beside(path: Path, suffix: str) -> Path:
 def stamp(path: Path) -> str:
     """Changes whenever the database does."""
     return str(_signature(path))
+
+
+def is_settled(path: Path) -> bool:
+    """Whether it was last changed long enough ago for any change to come to change its stamp.
+
+    File systems tell times in steps of some milliseconds.
+    """
+    latest = max((found[1] for found in _signature(path) if found is not None), default=0)
+    return latest < time.time_ns() - _SETTLED_NS
 
 
 def _signature(path: Path) -> tuple[tuple[int, int] | None, ...]:

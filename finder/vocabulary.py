@@ -1,20 +1,25 @@
-"""Which words stand in the titles and folders of a store: for telling typing errors quickly.
+"""Which words stand in the titles, folders and agents of a store: to tell typing errors quickly.
 
 It is kept in our cache folder, one file for each database, which only its user may read. It is
 checked against the store: where that has changed, what was updated since is read, and added. Where
 that leads to nothing, or nothing is kept, or it is damaged, all sessions are asked what they are
 called. It only proposes words to look for; the store is asked what it has.
+
+Where a store is as it was when all of its sessions were asked, what is kept also tells in which
+fields a word can stand, so that the store need not look into the others.
 """
 
 from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterable
+from binascii import crc32
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from finder import files
+from finder.adapter import ALL_FIELDS, Word
 from finder.errors import FinderError
 from finder.words import folded
 
@@ -22,65 +27,127 @@ if TYPE_CHECKING:
     from finder.adapter import Named
     from finder.source import Source
 
-_HEAD = "finder vocabulary 1"
+_HEAD = "finder vocabulary 2"
 _MOST_BYTES = 64 << 20
-
-
-class _Kept(NamedTuple):
-    """What the file holds: the store's stamp, the newest session's time, all words in lines."""
-
-    stamp: str
-    newest: int
-    text: str
+_RUN = r"[^\W_]+"
 
 
 class Words(NamedTuple):
-    """Words of titles and of innermost folders; `sure`: all that there are."""
+    """What stands in some stores, folded.
 
-    words: set[str]
+    Attributes:
+        text: the words of all titles and innermost folders, one a line.
+        directories, agents: each with a line break after it.
+        sure: this is all there is.
+    """
+
+    text: str
+    directories: str
+    agents: str
     sure: bool
+
+    @classmethod
+    def all_of(cls, several: Sequence[Words]) -> Words:
+        """Those of several stores together."""
+        texts = "\n".join(one.text for one in several)
+        directories = "".join(one.directories for one in several)
+        agents = "".join(one.agents for one in several)
+        return cls(texts, directories, agents, all(one.sure for one in several))
+
+    @property
+    def words(self) -> set[str]:
+        """All words, as a query may have mistyped them."""
+        return set(self.text.split())
+
+    def placed(self, word: str, fields: Sequence[str] = ALL_FIELDS) -> Word:
+        """A word with those of the fields in which it can stand, as far as this tells."""
+        if not self.sure:
+            return Word(word, tuple(fields))
+        there = {
+            "title": all(run in self.text for run in re.findall(_RUN, word)),
+            # Where a session has no directory, its messages may name one.
+            "directory": word in self.directories or "\n\n" in f"\n{self.directories}",
+            "agent": word in self.agents,
+            "id": True,
+        }
+        return Word(word, tuple(field for field in fields if there[field]))
+
+
+class _Kept(NamedTuple):
+    """What the file holds: the store's stamp, the newest session's time, the words."""
+
+    stamp: str
+    newest: int
+    words: Words
+
+
+def kept_words(source: Source, cache: Path | None) -> Words | None:
+    """The words of a store that has not changed since they were kept."""
+    if source.store.kind != "database":  # it is read whole for any words
+        return words_of(source, cache)
+    if cache is None:
+        return None
+    kept = _read(_file(cache, source.store.path), source.store.path)
+    return kept.words if kept is not None and kept.stamp == source.stamp() else None
 
 
 def words_of(source: Source, cache: Path | None, *, anew: bool = False) -> Words:
     """The words of one store; with `anew` nothing that was kept is believed."""
     if cache is None or source.store.kind != "database" or source.whole:
-        return Words(_words(source.names()), True)
+        return _words(source.names(), sure=True)
     path = _file(cache, source.store.path)
-    stamp = source.stamp()
-    kept = None if anew else _read(path)
+    # One that was written to just now may be written to again and look the same.
+    stamp, settled = source.stamp(), source.settled()
+    kept = None if anew else _read(path, source.store.path)
     if kept is not None and kept.stamp == stamp:
-        return Words(set(kept.text.split("\n")), True)
-    known = set(kept.text.split("\n")) if kept else set()
+        return kept.words
     named = source.names(kept.newest if kept else None)
     newest = max((one.updated or 0 for one in named), default=kept.newest if kept else 0)
-    words = known | _words(named)
+    words = _words(named, sure=kept is None)
+    if kept is not None:
+        words = Words("\n".join(sorted(kept.words.words | words.words)), "", "", sure=False)
     if not source.failed:
-        # A cache folder that cannot be written costs time, nothing else.
-        with contextlib.suppress(FinderError):
-            data = "\n".join([_HEAD, stamp, str(newest), *sorted(words)])
-            files.write(path, data.encode("utf-8", "surrogatepass"), mode=0o600, replace=True)
-    return Words(words, kept is None)
+        proven = words._replace(sure=words.sure and settled)
+        _write(path, source.store.path, _Kept(stamp, newest, proven))
+    return words
 
 
-def _words(named: Iterable[Named]) -> set[str]:
+def _words(named: Sequence[Named], *, sure: bool) -> Words:
     """Many titles are taken apart at once: one by one that takes five times as long."""
     titles = {one.title for one in named if one.title}
-    folders = {one.directory for one in named if one.directory}
+    folders = {one.directory for one in named if one.directory is not None}
+    agents = {one.agent for one in named if one.agent}
     inner = {folder.rstrip("/\\").replace("\\", "/").rpartition("/")[2] for folder in folders}
-    return set(re.findall(r"[^\W_]+", folded("\n".join([*titles, *inner]))))
+    words = set(re.findall(_RUN, folded("\n".join([*titles, *inner]))))
+    return Words("\n".join(sorted(words)), _lines(folders), _lines(agents), sure)
+
+
+def _lines(texts: Iterable[str]) -> str:
+    return "".join(sorted({f"{folded(text)}\n" for text in texts}))
 
 
 def _file(cache: Path, store: Path) -> Path:
-    import hashlib
+    # Two stores may get the same name; the file says which of them it is of.
+    name = crc32(str(store.absolute()).encode("utf-8", "surrogateescape"))
+    return cache / "words" / f"{name:08x}.txt"
 
-    name = hashlib.sha256(str(store.absolute()).encode("utf-8", "surrogateescape")).hexdigest()
-    return cache / "words" / f"{name[:24]}.txt"
 
-
-def _read(path: Path) -> _Kept | None:
+def _read(path: Path, store: Path) -> _Kept | None:
     try:
         text = files.read(path, _MOST_BYTES).decode("utf-8", "surrogatepass")
-        head, stamp, newest, words = text.split("\n", 3)
-        return _Kept(stamp, int(newest), words) if head == _HEAD else None
+        head, of, stamp, newest, sure, rest = text.split("\n", 5)
+        words, directories, agents = rest.split("\0")
+        if head != _HEAD or of != repr(str(store.absolute())):
+            return None
+        return _Kept(stamp, int(newest), Words(words, directories, agents, sure == "sure"))
     except (FinderError, ValueError):
         return None
+
+
+def _write(path: Path, store: Path, kept: _Kept) -> None:
+    of, sure = repr(str(store.absolute())), "sure" if kept.words.sure else "not sure"
+    texts = (text.replace("\0", " ") for text in kept.words[:3])
+    data = "\n".join([_HEAD, of, kept.stamp, str(kept.newest), sure, "\0".join(texts)])
+    # A cache folder that cannot be written costs time, nothing else.
+    with contextlib.suppress(FinderError):
+        files.write(path, data.encode("utf-8", "surrogatepass"), mode=0o600, replace=True)

@@ -9,12 +9,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from finder.adapter import Adapter, Can, Resume, Store, Want
+from finder.adapter import Adapter, Can, Resume, Store, Want, Word
 from finder.errors import NotFoundError, StoreError
 from finder.library import Library
 from finder.model import Event, Problem, Ref, Session
 from finder.places import Places
 from finder.registry import Registry
+from finder.words import folded
 
 
 @dataclass
@@ -127,17 +128,12 @@ def narrowed(sessions: list[Session], want: Want) -> list[Session]:
 
 
 def _fits(session: Session, want: Want) -> bool:
-    text = " ".join(
-        part.lower()
-        for part in (session.title, session.ref.id, session.directory, session.agent)
-        if part
-    )
     directory = session.directory or ""
     return all(
         (
             want.ids is None or session.ref.id in want.ids,
             want.prefix is None or session.ref.id.lower().startswith(want.prefix.lower()),
-            all(word.lower() in text for word in want.words),
+            all(any(_stands(word, session) for word in group) for group in want.words),
             not want.roots or session.parent is None,
             want.directory is None
             or directory == want.directory
@@ -146,6 +142,11 @@ def _fits(session: Session, want: Want) -> bool:
             want.until is None or (session.updated is not None and session.updated <= want.until),
         )
     )
+
+
+def _stands(word: Word, session: Session) -> bool:
+    texts = {**session._asdict(), "id": session.ref.id}
+    return any(word.text in folded(texts[field] or "") for field in word.fields)
 
 
 def library(*shelves: Shelf) -> Library:

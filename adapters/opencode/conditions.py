@@ -9,15 +9,17 @@ from itertools import product
 from typing import Any
 
 from adapters.opencode.needles import not_ascii, quickest, untouched
-from finder.adapter import Want
+from finder.adapter import Want, Word
 from finder.words import folded
 
 _SHORTEST = 3  # a shorter part of a word is in nearly every title
 _MOST_LETTERS = 6  # whose two cases are looked up in the index: 64 ranges
+_FEW_LETTERS = 2  # of a word: that leaves one id of a thousand to be compared
+_OWN, _AFTER_OWN = "ses_", "ses`"  # between these two lie the ids that OpenCode makes
 
 
-def condition(columns: tuple[str, ...], want: Want | None) -> tuple[str, list[Any]]:
-    """A WHERE clause that keeps at least the sessions that fit."""
+def condition(table: str, columns: tuple[str, ...], want: Want | None) -> tuple[str, list[Any]]:
+    """A WHERE clause that keeps at least the sessions of a table that fit."""
     if want is None:
         return "", []
     clauses: list[str] = []
@@ -26,10 +28,11 @@ def condition(columns: tuple[str, ...], want: Want | None) -> tuple[str, list[An
         clauses.append(f"id IN ({','.join('?' * len(want.ids))})")
         values += want.ids
     if want.prefix:
-        clauses.append(_begins(want.prefix, values))
-    for group in (*((word,) for word in want.words), *want.spellings):
-        tests = [_has(word, columns, values) for word in group]
-        clauses.append(f"({' OR '.join(tests)})")
+        clauses.append(_begins("", want.prefix, values))
+    # What is quickly told, and fits few, first: most rows are then not looked at any further.
+    for group in sorted(want.words, key=_effort):
+        tests = [test for word in group for test in _has(word, table, columns, values)]
+        clauses.append(f"({' OR '.join(tests) or '0'})")
     if want.roots and "parent_id" in columns:
         clauses.append("parent_id IS NULL")
     if want.since is not None and "time_updated" in columns:
@@ -45,38 +48,55 @@ def condition(columns: tuple[str, ...], want: Want | None) -> tuple[str, list[An
     return (" WHERE " + " AND ".join(clauses) if clauses else ""), values
 
 
-def _begins(prefix: str, values: list[Any]) -> str:
-    """That an id begins so, in any case. LIKE alone cannot use the index of the ids."""
+def _effort(group: tuple[Word, ...]) -> tuple[int, int]:
+    tests = sum(1 for word in group for field in word.fields if field != "id")
+    return tests, -min((len(word.text) for word in group), default=0)
+
+
+def _begins(own: str, prefix: str, values: list[Any], most: int = _MOST_LETTERS) -> str:
+    """That an id begins so, after `own` in any case. LIKE alone cannot use the index of the ids."""
     letters = [at for at, letter in enumerate(prefix) if letter.lower() != letter.upper()]
-    head = prefix[: letters[_MOST_LETTERS]] if len(letters) > _MOST_LETTERS else prefix
+    head = prefix[: letters[most]] if len(letters) > most else prefix
     ranges = []
     if head.isascii():
         spellings = product(*(sorted({letter.lower(), letter.upper()}) for letter in head))
         for spelling in map("".join, spellings):
             ranges.append("id BETWEEN ? AND ?")
-            values += [spelling, f"{spelling}\U0010ffff"]
-    values.append(f"{_escaped(prefix)}%")
+            values += [own + spelling, f"{own}{spelling}\U0010ffff"]
+    values.append(f"{_escaped(own + prefix)}%")
     return f"({' OR '.join(ranges) or '1'}) AND id LIKE ? ESCAPE '\\'"
 
 
-def _has(word: str, columns: tuple[str, ...], values: list[Any]) -> str:
-    """That a word stands in title, directory or agent, or at a beginning in the id."""
-    compared = folded(word)
+def _in_id(word: str, table: str, values: list[Any]) -> str:
+    """That an id, or what is behind its first underscore, begins so.
+
+    All of it is looked up in the index of the ids, once for the whole search.
+    """
+    own = _begins(_OWN, word, values, _FEW_LETTERS)
+    whole = _begins("", word, values, _FEW_LETTERS)
+    part = _like("id", f"%\\_{_escaped(word)}%", values)
+    foreign = f"(id < '{_OWN}' OR id >= '{_AFTER_OWN}') AND {part}"
+    found = (f"SELECT rowid FROM {table} WHERE {test}" for test in (own, whole, foreign))
+    return f"rowid IN ({' UNION ALL '.join(found)})"
+
+
+def _has(word: Word, table: str, columns: tuple[str, ...], values: list[Any]) -> list[str]:
+    """That a word stands in one of its fields: any of these tests."""
+    compared = folded(word.text)
     needle = untouched(compared)
     sure = needle == compared or len(needle) >= _SHORTEST
     pattern = f"%{_escaped(quickest(needle) if sure else compared)}%"
     tests = []
     for column in ("title", "directory", "agent"):
-        if column in columns:
+        if column in columns and column in word.fields:
             tests.append(_like(column, pattern, values))
             if not sure:
                 tests.append(not_ascii(column))
-    if "directory" in columns:
+    if "directory" in columns and "directory" in word.fields:
         tests.append("directory = ''")  # where its messages may name one
-    if word.isascii():
-        tests += [_like("id", f"{_escaped(word)}%", values)]
-        tests += [_like("id", f"%\\_{_escaped(word)}%", values)]
-    return f"({' OR '.join(tests)})"
+    if compared.isascii() and "id" in word.fields:
+        tests.append(_in_id(compared, table, values))
+    return tests
 
 
 def _like(column: str, pattern: str, values: list[Any]) -> str:

@@ -71,7 +71,7 @@ def names(path: Path, since: int | None) -> Iterator[Named]:
         check(tables, str(path))
         found: list[Named] = []
         for table in (t for t in SESSION_TABLES if "id" in tables.get(t, ())):
-            where, values = condition(tables[table], Want(since=since))
+            where, values = condition(table, tables[table], Want(since=since))
             wanted = ("title", "directory", "agent", "time_updated")
             columns = [c if c in tables[table] else "NULL" for c in wanted]
             query = f"SELECT {', '.join(columns)} FROM {table}{where}"
@@ -145,7 +145,7 @@ class _Listing:
         return " + ".join(counts) or "NULL"
 
     def _rows(self, table: str, want: Want | None) -> list[sqlite3.Row]:
-        where, values = condition(self.tables[table], want)
+        where, values = condition(table, self.tables[table], want)
         newest = want.newest if want and "time_updated" in self.tables[table] else None
         if newest is not None:
             where, values = self._newest(table, where, values, newest)

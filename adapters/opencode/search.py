@@ -102,7 +102,7 @@ def _dated(
         columns = tables.get(table, ())
         if "id" not in columns:
             continue
-        where, values = condition(columns, want)
+        where, values = condition(table, columns, want)
         updated = "time_updated" if "time_updated" in columns else "NULL"
         query = f"SELECT id, {updated} AS at FROM {table}{where} ORDER BY at DESC LIMIT ?"
         for identifier, at in connection.execute(query, [*values, most]).fetchall():

@@ -216,6 +216,12 @@ def test_a_revert_hides_what_it_took_back() -> None:
         (Want(prefix="SES_E07D49"), lambda s: s.ref.id.startswith("ses_e07d49")),
         (Want(words=((Word("archive"),),)), lambda s: "archive" in (s.title or "").lower()),
         (Want(words=((Word("数える"),),)), lambda s: "数える" in (s.title or "")),
+        (Want(words=((Word("e07D49"),),)), lambda s: s.ref.id.startswith("ses_e07d49")),
+        (Want(words=((Word("SES_E07d49"),),)), lambda s: s.ref.id.startswith("ses_e07d49")),
+        (
+            Want(words=((Word("no such"), Word("Archive", ("title",))),)),
+            lambda s: "archive" in (s.title or "").lower(),
+        ),
         (Want(roots=True), lambda s: s.parent is None),
         (Want(directory="/home/dev/notes"), lambda s: s.directory.startswith("/home/dev/notes")),
         (Want(raw=False), lambda s: True),
@@ -231,6 +237,25 @@ def test_a_narrowed_listing_has_all_that_fits(want: Want, kept: Callable[[Sessio
     for identifier in wanted:
         assert found[identifier].messages == every[identifier].messages
         assert found[identifier].model == every[identifier].model
+
+
+@pytest.mark.parametrize(
+    ("identifier", "word"),
+    [
+        ("ses_AbcXYZ", "abcx"),
+        ("SES_abcxyz", "ABCX"),
+        ("abcxyz", "abcx"),
+        ("own_part_abcxyz", "abcx"),
+        ("sesame_abcxyz", "abcx"),
+        ("ses_%b", "%b"),
+        ("ses_1234_5678", "1234_5"),
+        ("ses_1_abcx", "1_ab"),
+    ],
+)
+def test_a_word_finds_what_its_id_begins_with(newest: Path, identifier: str, word: str) -> None:
+    change(newest, f"UPDATE session SET id = '{identifier}' WHERE id = '{V2_SESSION}'")
+    found, _ = listed(newest, Want(words=((Word(word, ("id",)),),)))
+    assert list(found) == [identifier]
 
 
 def test_the_newest_so_many_are_the_newest() -> None:

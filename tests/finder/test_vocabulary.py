@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import os
 import sqlite3
 import stat
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -11,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from adapters.opencode.database import OpenCodeDatabase
+from finder import sqlite
 from finder.adapter import Named, Store
 from finder.find import Query, find
 from finder.library import Library
@@ -37,6 +41,8 @@ class Watched(OpenCodeDatabase):
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
     make_database(tmp_path / "home", Shape(sessions=60, text=60_000))
+    # A store that was written to just now is not trusted to change its stamp at the next change.
+    os.utime(database(tmp_path / "home"), (1_700_000_000, 1_700_000_000))
     return tmp_path / "home"
 
 
@@ -61,6 +67,21 @@ Search = Callable[..., tuple[list[str | None], list[int]]]
 
 def database(home: Path) -> Path:
     return home / ".local/share/opencode/opencode.db"
+
+
+def statements(call: Callable[[], object]) -> list[str]:
+    """The searches that a call asks of a database."""
+    found: list[str] = []
+
+    class Heard(sqlite._Connection):
+        def execute(self, sql: str, parameters: object = (), /) -> sqlite3.Cursor:
+            found.append(sql)
+            return super().execute(sql, parameters)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sqlite, "_Connection", Heard)
+        call()
+    return found
 
 
 def kept(tmp_path: Path) -> Path:
@@ -110,10 +131,11 @@ def test_a_title_that_is_gone_is_not_found_though_its_words_are_kept(
     "damage",
     [
         b"",
-        b"finder vocabulary 1",
+        b"finder vocabulary 2",
         b"\xff\xfe\x00",
         b"another\nx\n1\nledger",
-        b"finder vocabulary 1\nx\nno\nx",
+        b"finder vocabulary 2\nx\ny\nno\nsure\nx\0\0",
+        b"finder vocabulary 2\n'/other'\nx\n1\nsure\nledger\0\0",
     ],
 )
 def test_a_damaged_file_is_as_good_as_none(search: Search, tmp_path: Path, damage: bytes) -> None:
@@ -125,11 +147,88 @@ def test_a_damaged_file_is_as_good_as_none(search: Search, tmp_path: Path, damag
 
 def test_words_that_lead_to_nothing_are_not_believed(search: Search, tmp_path: Path) -> None:
     search(*TYPED)
-    head, _, newest, *_ = kept(tmp_path).read_text().split("\n")
-    kept(tmp_path).write_text("\n".join([head, "another stamp", newest, "foreign"]))
+    head, of, _, newest, *_ = kept(tmp_path).read_text().split("\n")
+    lines = [head, of, "another stamp", newest, "sure", "foreign\0\0"]
+    kept(tmp_path).write_text("\n".join(lines))
     titles, given = search(*TYPED)
     assert titles == [TARGET_TITLE]
     assert given == [1, 60], "what was updated since leads to nothing; all are read again"
+
+
+def test_what_was_added_to_is_not_taken_for_all_there_is(search: Search, home: Path) -> None:
+    search(*TYPED)
+    with closing(sqlite3.connect(database(home))) as connection:
+        # As an import does: the title changes, and the session is no newer than before.
+        query = "UPDATE session SET title = 'Zebrafish' WHERE title = ?"
+        assert connection.execute(query, (TARGET_TITLE,)).rowcount == 1
+        connection.commit()
+    assert search("nothing-like-it")[0] == []
+    assert search("zebrafish")[0] == ["Zebrafish"]
+    assert search("zebrafihs")[0] == ["Zebrafish"]
+
+
+def test_a_word_is_looked_for_only_where_it_can_stand(search: Search, home: Path) -> None:
+    """Once all words are known and the store is as it was."""
+    search(*TYPED)
+    for word, columns in (("ledger", {"title"}), ("home", {"directory"}), ("legder", {"title"})):
+        asked = "".join(statements(lambda word=word: search(word)))
+        assert {c for c in ("title", "directory", "agent") if f"{c} LIKE" in asked} == columns
+
+
+@pytest.mark.parametrize(
+    ("column", "text", "words"),
+    [
+        ("title", "Zebra-fish in C++", ["zebra-fish", "c++", "EBRA"]),
+        ("title", "Übersicht der Straße", ["übersicht", "STRASSE", "raße"]),
+        ("directory", "/srv/Öl/zebra", ["zebra", "öl/zebra", "srv", "/srv"]),
+        ("agent", "zebra-finder", ["zebra", "zebra-finder", "finder"]),
+    ],
+)
+def test_nothing_is_missed_for_what_is_known(
+    search: Search, home: Path, tmp_path: Path, column: str, text: str, words: list[str]
+) -> None:
+    with closing(sqlite3.connect(database(home))) as connection:
+        query = f"UPDATE session SET {column} = ? WHERE title = ?"
+        assert connection.execute(query, (text, TARGET_TITLE)).rowcount == 1
+        connection.commit()
+    os.utime(database(home), (1_700_000_009, 1_700_000_009))
+    unknown = {
+        word: search(word, cache=tmp_path / "none" / word.replace("/", "_")) for word in words
+    }
+    search(*TYPED)
+    for word in words:
+        assert len(unknown[word][0]) == 1
+        assert search(word)[0] == unknown[word][0]
+
+
+def test_a_directory_that_only_messages_name_is_still_found(search: Search, home: Path) -> None:
+    with closing(sqlite3.connect(database(home))) as connection:
+        query = "SELECT id, directory FROM session WHERE title = ?"
+        session, directory = connection.execute(query, (TARGET_TITLE,)).fetchone()
+        message = {"role": "assistant", "path": {"cwd": "/srv/zebra"}}
+        query = "UPDATE message SET data = ? WHERE session_id = ?"
+        assert connection.execute(query, (json.dumps(message), session)).rowcount
+        connection.execute("UPDATE session SET directory = '' WHERE id = ?", (session,))
+        connection.commit()
+    os.utime(database(home), (1_700_000_009, 1_700_000_009))
+    search(*TYPED)
+    assert search("zebra")[0] == [TARGET_TITLE]
+
+
+@pytest.mark.parametrize("age", [0, 1])
+def test_a_store_that_was_written_to_just_now_is_asked(
+    search: Search, home: Path, age: int
+) -> None:
+    """The next change may come within the same tick of its clock."""
+    now = time.time() - age
+    os.utime(database(home), (now, now))
+    search(*TYPED)
+    with closing(sqlite3.connect(database(home))) as connection:
+        query = "UPDATE session SET title = 'Zebra' WHERE title = ?"
+        connection.execute(query, (TARGET_TITLE,))
+        connection.commit()
+    os.utime(database(home), (now, now))
+    assert search("zebra")[0] == ["Zebra"]
 
 
 def test_a_cache_that_cannot_be_written_costs_only_time(search: Search, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from finder import jsonio
-from finder.adapter import Store, Want
+from finder.adapter import Store, Want, Word
 from finder.cli import run
 from finder.cli.setting import Setting
 from finder.errors import BugError, ExitCode, FinderError
@@ -62,7 +62,7 @@ def _through_adapter(registry: Registry, store: Store) -> None:
     adapter.generation(store)
     adapter.count(store)
     found = list(adapter.sessions(store))
-    list(adapter.sessions(store, Want(newest=5, words=("a",), raw=False)))
+    list(adapter.sessions(store, Want(newest=5, words=((Word("a"),),), raw=False)))
     sessions = [item for item in found if isinstance(item, Session)]
     for item in found:
         jsonio.dumps(item)

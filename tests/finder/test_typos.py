@@ -1,0 +1,61 @@
+"""Which words are taken for typing errors of others: all that are near enough, and no more."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rapidfuzz.distance import OSA
+
+from finder.match import Matcher, typos_allowed
+
+LETTERS = "abcdö"
+
+
+def mistyped(data: st.DataObject, word: str) -> str:
+    """The word with one error in it."""
+    at = data.draw(st.integers(0, len(word)))
+    new = data.draw(st.sampled_from(LETTERS))
+    before, after = word[:at], word[at:]
+    ways = (new + after, after[1:], new + after[1:], after[1:2] + after[:1] + after[2:])
+    return before + data.draw(st.sampled_from(ways))
+
+
+@given(word=st.text(alphabet=LETTERS, min_size=4, max_size=12), data=st.data())
+def test_no_word_that_is_near_is_missed(word: str, data: st.DataObject) -> None:
+    other = word
+    for _ in range(typos_allowed(word)):
+        other = mistyped(data, other)
+    others = [other, *data.draw(st.lists(st.text(alphabet=LETTERS, max_size=12)))]
+    matcher = Matcher([word])
+    matcher.learn_words(others)
+    assert matcher.close(word) == {
+        found
+        for found in others
+        if OSA.distance(word, found) <= min(typos_allowed(word), typos_allowed(found))
+    }
+
+
+@pytest.mark.parametrize("word", ["", "abc", "v2026", "2026"])
+def test_short_words_and_numbers_are_not_forgiven(word: str) -> None:
+    matcher = Matcher([word])
+    matcher.learn_words([word, "abcd", "2025"])
+    assert matcher.others(word) == []
+
+
+@pytest.mark.parametrize(
+    ("word", "loaded"), [("ledger", False), ("quarterly", False), ("legder", True)]
+)
+def test_what_is_like_no_other_word_is_told_without_loading_anything(
+    word: str, loaded: bool
+) -> None:
+    words = ["ledger", "loader", "quarterly", "utilisateur", "login", "plugin"]
+    program = (
+        f"import sys; from finder.match import Matcher; m = Matcher([{word!r}]);"
+        f"m.learn_words({words!r}); print('rapidfuzz' in sys.modules)"
+    )
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    assert told.stdout.strip() == str(loaded).encode()
