@@ -67,6 +67,10 @@ class Context:
             found.append("hidden")
         return tuple(found)
 
+    def hides_parts_of(self, position: int) -> bool:
+        """Whether of this message only the parts from one on were taken back."""
+        return position == self.hidden_from and self.hidden_from_part is not None
+
     def _is_hidden(self, position: int, part: str | None) -> bool:
         if self.hidden_from is None or position < self.hidden_from:
             return False

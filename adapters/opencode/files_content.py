@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -173,7 +173,7 @@ def _rejoined(messages: list[StoredMessage]) -> list[StoredMessage]:
         stay = [part for part in message.parts if id(part) not in away]
         came = moved.get(message.id, [])
         parts = sorted([*stay, *came], key=lambda part: part.id) if came else stay
-        found.append(replace(message, parts=parts))
+        found.append(message._replace(parts=parts))
     return found
 
 

@@ -16,8 +16,8 @@ revert hides) is worked out in `story`, which gives the labels.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 from adapters.opencode.context import Context
 from adapters.opencode.fields import (
@@ -59,8 +59,7 @@ TOOL = "opencode"
 _ROLES: dict[str, Role] = {"user": "user", "assistant": "assistant", "system": "system"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredPart:
+class StoredPart(NamedTuple):
     """A part as stored. `problem`: it could not be read, and `raw` is its text."""
 
     id: str
@@ -69,8 +68,7 @@ class StoredPart:
     problem: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredMessage:
+class StoredMessage(NamedTuple):
     """A message as stored, with its parts in order. `at`: milliseconds UTC.
 
     `labels` are what the store itself says of the message and of all its parts.
@@ -134,15 +132,29 @@ def story(
         yield from _Writer(ref, message, context, position, attached).events()
 
 
-@dataclass(slots=True)
 class _Writer:
-    """Turns one stored message into events."""
+    """Turns one stored message into events.
 
-    ref: Ref
-    stored: StoredMessage
-    context: Context
-    position: int
-    attached: Callable[[JsonObject], Attachment | None] | None
+    `role` is who speaks; None for the parts of a message that could not be read.
+    """
+
+    def __init__(
+        self,
+        ref: Ref,
+        stored: StoredMessage,
+        context: Context,
+        position: int,
+        attached: Callable[[JsonObject], Attachment | None] | None,
+    ) -> None:
+        self.ref = ref
+        self.stored = stored
+        self.context = context
+        self.position = position
+        self.attached = attached
+        self.role = _ROLES.get(string(stored.info.get("role")) or "")
+        self.labels = self._labelled(context.labels(position, None))
+        # Of a message that was taken back in part, each part has labels of its own.
+        self.parts_differ = context.hides_parts_of(position)
 
     def events(self) -> Iterator[Event]:
         stored = self.stored
@@ -161,21 +173,21 @@ class _Writer:
                 yield Compaction(
                     record=stored.id,
                     message=stored.id,
-                    role=self._role,
+                    role=self.role,
                     at=stored.at,
                     labels=self._labels(),
                 )
         for part in stored.parts:
             yield from self._part(part)
 
-    @property
-    def _role(self) -> Role | None:
-        """Who speaks; None for the parts of a message that could not be read."""
-        return _ROLES.get(string(self.stored.info.get("role")) or "")
+    def _labelled(self, found: Labels) -> Labels:
+        return tuple(dict.fromkeys((*found, *self.stored.labels)))
 
     def _labels(self, *more: Label, part: str | None = None) -> Labels:
-        labels = [*self.context.labels(self.position, part), *self.stored.labels, *more]
-        return tuple(dict.fromkeys(labels))
+        labels = self.labels
+        if self.parts_differ and part is not None:
+            labels = self._labelled(self.context.labels(self.position, part))
+        return tuple(dict.fromkeys((*labels, *more))) if more else labels
 
     def _message(self) -> Message:
         info = self.stored.info
@@ -184,7 +196,7 @@ class _Writer:
         return Message(
             record=self.stored.id,
             message=self.stored.id,
-            role=self._role,
+            role=self.role,
             at=self.stored.at,
             labels=self._labels(*(("interrupted",) if interrupted else ())),
             raw=self.stored.raw,
@@ -196,33 +208,28 @@ class _Writer:
             error=error_text(info.get("error")),
         )
 
-    def _part(self, part: StoredPart) -> Iterator[Event]:
+    def _part(self, part: StoredPart) -> Iterable[Event]:
         if part.problem is not None:
-            yield self._opaque(part, "part", part.problem)
-            return
+            return (self._opaque(part, "part", part.problem),)
         kind = string(part.info.get("type")) or "part"
-        readers = {
-            "text": self._text,
-            "reasoning": self._reasoning,
-            "tool": self._tool,
-            "file": self._file,
-            "compaction": self._compaction,
-        }
-        reader = readers.get(kind)
-        if reader is not None:
-            yield from reader(part)
-        elif (notice := notice_of(kind, part.info)) is not None:
-            yield Notice(
-                kind=notice[0],
-                text=notice[1],
-                record=part.id,
-                message=self.stored.id,
-                role=self._role,
-                labels=self._labels(part=part.id),
-                raw=part.raw,
-            )
-        else:
-            yield self._opaque(part, kind, None)
+        if kind == "tool":
+            return self._tool(part)
+        tell = _TELLERS.get(kind)
+        return (tell(self, part) if tell else self._other(part, kind),)
+
+    def _other(self, part: StoredPart, kind: str) -> Notice | Opaque:
+        notice = notice_of(kind, part.info)
+        if notice is None:
+            return self._opaque(part, kind, None)
+        return Notice(
+            kind=notice[0],
+            text=notice[1],
+            record=part.id,
+            message=self.stored.id,
+            role=self.role,
+            labels=self._labels(part=part.id),
+            raw=part.raw,
+        )
 
     def _opaque(self, part: StoredPart, kind: str, problem: str | None) -> Opaque:
         return Opaque(
@@ -230,71 +237,70 @@ class _Writer:
             problem=problem,
             record=part.id,
             message=self.stored.id,
-            role=self._role,
+            role=self.role,
             labels=self._labels(part=part.id),
             raw=part.raw,
         )
 
-    def _text(self, part: StoredPart) -> Iterator[Event]:
+    def _text(self, part: StoredPart) -> Text | Opaque:
         info = part.info
         text = string(info.get("text"))
         if text is None:
-            yield self._opaque(part, "text", "a text part without text")
-            return
+            return self._opaque(part, "text", "a text part without text")
         more: list[Label] = []
         if info.get("synthetic"):
             more.append("synthetic")
         if info.get("ignored"):
             more.append("hidden")
-        if self.stored.info.get("summary") is True and self._role == "assistant":
+        if self.stored.info.get("summary") is True and self.role == "assistant":
             # The model wrote it, but at the tool's bidding and in the place of what was said.
             more += ["synthetic", "summary"]
         if self.context.is_replayed(self.position):
             more += ["synthetic", "inferred"]
-        yield Text(
+        return Text(
             text=text,
             record=part.id,
             message=self.stored.id,
-            role=self._role,
+            role=self.role,
             at=integer(mapping(info.get("time")).get("start")) or self.stored.at,
             labels=self._labels(*more, part=part.id),
             raw=part.raw,
         )
 
-    def _reasoning(self, part: StoredPart) -> Iterator[Event]:
+    def _reasoning(self, part: StoredPart) -> Reasoning:
         signature, redacted = provider_data(part.info.get("metadata"))
-        yield Reasoning(
+        return Reasoning(
             text=string(part.info.get("text")) or "",
             redacted=redacted,
             signature=signature,
             record=part.id,
             message=self.stored.id,
-            role=self._role,
+            role=self.role,
             at=integer(mapping(part.info.get("time")).get("start")) or self.stored.at,
             labels=self._labels(part=part.id),
             raw=part.raw,
         )
 
-    def _file(self, part: StoredPart) -> Iterator[Event]:
+    def _file(self, part: StoredPart) -> Attachment:
         more: tuple[Label, ...] = ("synthetic",) if part.info.get("synthetic") else ()
-        yield file_attachment(
+        return file_attachment(
             part.info,
             record=part.id,
             message=self.stored.id,
-            role=self._role,
+            role=self.role,
             at=self.stored.at,
             labels=self._labels(*more, part=part.id),
             raw=part.raw,
         )
 
-    def _compaction(self, part: StoredPart) -> Iterator[Event]:
+    def _compaction(self, part: StoredPart) -> Compaction:
         auto = part.info.get("auto")
-        yield Compaction(
+        return Compaction(
             auto=auto if isinstance(auto, bool) else None,
             keep=string(part.info.get("tail_start_id")),
             record=part.id,
             message=self.stored.id,
-            role=self._role,
+            role=self.role,
             at=self.stored.at,
             labels=self._labels(part=part.id),
             raw=part.raw,
@@ -375,3 +381,11 @@ class _Writer:
             at=integer(mapping(state.get("time")).get("start")),
             labels=self._labels(part=part.id),
         )
+
+
+_TELLERS: dict[str, Callable[[_Writer, StoredPart], Event]] = {
+    "text": _Writer._text,
+    "reasoning": _Writer._reasoning,
+    "file": _Writer._file,
+    "compaction": _Writer._compaction,
+}

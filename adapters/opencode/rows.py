@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from typing import Any
 
 from finder import jsonio
 from finder.model import Json, JsonObject
@@ -26,16 +25,17 @@ def record(table: str, row: sqlite3.Row) -> tuple[JsonObject, str | None]:
 
     A column that should hold JSON and does not keeps its text.
     """
-    found: JsonObject = {"table": table}
+    found: JsonObject = {"table": table, **dict(zip(row.keys(), row, strict=True))}
     problem = None
-    for column in row.keys():  # noqa: SIM118  (a Row iterates over its values)
-        value: Any = row[column]
-        if isinstance(value, bytes):
-            value = value.decode("utf-8", "surrogateescape")
-        if column in _JSON_COLUMNS[table] and isinstance(value, str) and value:
-            value, wrong = _parsed(value)
+    if bytes in map(type, row):
+        for column, value in found.items():
+            if isinstance(value, bytes):
+                found[column] = value.decode("utf-8", "surrogateescape")
+    for column in _JSON_COLUMNS[table]:
+        value = found.get(column)
+        if isinstance(value, str) and value:
+            found[column], wrong = _parsed(value)
             problem = problem or (f"column {column} {wrong}" if wrong else None)
-        found[column] = value
     return found, problem
 
 

@@ -52,6 +52,13 @@ def test_huge_integers_keep_all_digits() -> None:
     assert jsonio.dumps(jsonio.loads(text)) == text
 
 
+@pytest.mark.parametrize("place", [0, 1, 2, (1 << 20) - 30, (1 << 20) - 4, (1 << 21) - 11])
+@pytest.mark.parametrize("digits", [18, 19, 20, 31])
+def test_huge_integers_are_found_wherever_they_stand(place: int, digits: int) -> None:
+    number = int("123456789012345678901234567890123456789"[:digits])
+    assert jsonio.loads(b" " * place + b"[-%d, %d]" % (number, number)) == [-number, number]
+
+
 def test_lone_surrogates_are_escaped_and_other_characters_left_readable() -> None:
     assert jsonio.dumps("ü\ud800") == '"ü\\ud800"'.encode()
 
