@@ -20,6 +20,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 from adapters.clacky import header, injected, results
@@ -29,10 +30,13 @@ from adapters.clacky.stored import File
 from finder.errors import StoreError
 from finder.model import Compaction, Event, Json, Labels, Message, Opaque, Role, Text, ToolCall
 
-_HEADING = (
-    r"## User|## Assistant(?: \[Compressed Summary — original conversation at: (?P<archive>.+)\])?"
-    r"|### Tool Result: .*"
-)
+_SUMMARISED = r" \[Compressed Summary — original conversation at: (?P<archive>.+)\]"
+_HEADING = rf"(?:## User|## Assistant(?:{_SUMMARISED})?|### Tool Result: .*)"
+# One with an empty line before and after it; in a text that begins with two line breaks.
+_SECTION = rf"\n\n(?P<heading>{_HEADING})(?=\n\n|\n?\Z)"
+# The line that closes a result's fence: the first after which a section can begin.
+_END_OF_FENCE = rf"\n```(?=\n*\Z|\n\n+{_HEADING}(?:\n|\Z))"
+_HEAD = r"---\n(?:(.*?)\n)??---(?:\n|\Z)"
 _CALLS = r"_Tool calls: (.+)_"
 _ARCHIVED: Labels = ("compacted", "truncated")
 _IMAGE = r"(?m)^\[(?:image_url|image|document)\]$"
@@ -47,15 +51,42 @@ class Section:
     archive: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
 class Archive:
-    """One archive file, read. `problem`: what is wrong with it, in words."""
+    """One archive file, read when it is asked for, and no further than that needs."""
 
-    file: File
-    head: dict[str, str]
-    sections: tuple[Section, ...]
-    text: str
-    problem: str | None
+    def __init__(self, file: File) -> None:
+        self.file = file
+
+    @cached_property
+    def head(self) -> dict[str, str]:
+        """What stands between the first two ``---``; empty if it is damaged or unreadable."""
+        try:
+            return _pairs(_decoded(self.file.head())) or _pairs(self.text)
+        except StoreError:
+            return {}
+
+    @cached_property
+    def _read(self) -> tuple[str, str | None]:
+        try:
+            return _decoded(self.file.read()), None
+        except StoreError as error:
+            return "", error.problem.message
+
+    @property
+    def text(self) -> str:
+        """All of it, as it stands in the file."""
+        return self._read[0]
+
+    @cached_property
+    def sections(self) -> tuple[Section, ...]:
+        """The messages."""
+        return tuple(_sections(self.text))
+
+    @property
+    def problem(self) -> str | None:
+        """What is wrong with it, in words."""
+        text, unreadable = self._read
+        return unreadable or _problem(text, self.head, self.sections)
 
     @property
     def session_id(self) -> str:
@@ -64,6 +95,7 @@ class Archive:
 
     @property
     def archived(self) -> int | None:
+        """When it was written, milliseconds UTC."""
         return header.milliseconds(self.head.get("archived_at"))
 
     @property
@@ -71,16 +103,8 @@ class Archive:
         return self.head.get("topics") or None
 
 
-def read(file: File) -> Archive:
-    """An archive, whatever is left of it; it never raises."""
-    try:
-        text = file.read().decode("utf-8", "surrogateescape")
-    except StoreError as error:
-        return Archive(file, {}, (), "", error.problem.message)
-    lines = text.replace("\r\n", "\n").split("\n")
-    head, start = _head(lines)
-    sections = tuple(_sections(lines[start:]))
-    return Archive(file, head, sections, text, _problem(text, head, sections))
+def _decoded(data: bytes) -> str:
+    return data.decode("utf-8", "surrogateescape")
 
 
 def _problem(text: str, head: dict[str, str], sections: tuple[Section, ...]) -> str | None:
@@ -102,51 +126,46 @@ def _counted(head: dict[str, str]) -> int | None:
     return int(text) if text.isdecimal() and len(text) < 10 else None
 
 
-def _head(lines: list[str]) -> tuple[dict[str, str], int]:
-    """The lines between the first two ``---``, and where the rest begins."""
-    if lines[0] != "---" or "---" not in lines[1:]:
-        return {}, 0
-    end = lines.index("---", 1)
-    pairs = (line.partition(":") for line in lines[1:end])
-    return {key.strip(): value.strip() for key, _, value in pairs if key.strip()}, end + 1
+def _unix(text: str) -> str:
+    return text.replace("\r\n", "\n")
 
 
-def _sections(lines: list[str]) -> Iterator[Section]:
-    places = list(_headings(lines))
-    for number, (place, found) in enumerate(places):
-        end = places[number + 1][0] if number + 1 < len(places) else len(lines)
-        body = "\n".join(lines[place + 1 : end])
+def _pairs(text: str) -> dict[str, str]:
+    found = re.match(_HEAD, _unix(text), re.DOTALL)
+    lines = (found[1] or "").split("\n") if found else []
+    pairs = (line.partition(":") for line in lines)
+    return {key.strip(): value.strip() for key, _, value in pairs if key.strip()}
+
+
+def _sections(text: str) -> Iterator[Section]:
+    unix = _unix(text)
+    head = re.match(_HEAD, unix, re.DOTALL)
+    body = "\n\n" + unix[head.end() if head else 0 :]
+    headings = list(_headings(body))
+    starts = [found.start() + 1 for found in headings]
+    for found, end in zip(headings, [*starts[1:], len(body)], strict=False):
         role: Literal["user", "assistant", "tool"] = "assistant"
-        if found[0].startswith("###"):
+        if _is_result(found):
             role = "tool"
-        elif found[0] == "## User":
+        elif found["heading"] == "## User":
             role = "user"
-        yield Section(role, body, found["archive"])
+        yield Section(role, body[found.end() + 1 : end], found["archive"])
 
 
-def _headings(lines: list[str]) -> Iterator[tuple[int, re.Match[str]]]:
+def _is_result(heading: re.Match[str]) -> bool:
+    return heading["heading"].startswith("###")
+
+
+def _headings(body: str) -> Iterator[re.Match[str]]:
+    """The headings of sections: not those within a tool result's fence."""
     place = 0
-    while place < len(lines):
-        found = re.fullmatch(_HEADING, lines[place])
-        if found and _is_empty(lines, place - 1) and _is_empty(lines, place + 1):
-            yield place, found
-            if found[0].startswith("###"):
-                place = _end_of_fence(lines, place + 1)
-        place += 1
-
-
-def _is_empty(lines: list[str], place: int) -> bool:
-    return not 0 <= place < len(lines) or not lines[place]
-
-
-def _end_of_fence(lines: list[str], start: int) -> int:
-    """The line that closes a result's fence: the first after which a section can begin."""
-    for place in range(start + 2, len(lines)):
-        if lines[place] == "```" and _is_empty(lines, place + 1):
-            rest = next((line for line in lines[place + 1 :] if line), None)
-            if rest is None or re.fullmatch(_HEADING, rest):
-                return place
-    return start
+    while found := re.compile(_SECTION).search(body, place):
+        yield found
+        place = found.end()
+        if _is_result(found):
+            opened = body.find("\n", place + 2)
+            closed = re.compile(_END_OF_FENCE).search(body, opened) if opened > 0 else None
+            place = closed.end() if closed else place
 
 
 def told_model(archives: list[Archive]) -> str | None:

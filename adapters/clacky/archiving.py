@@ -90,7 +90,7 @@ def _types(events: Sequence[Event]) -> list[str]:
 
 
 def _read(section: str) -> Iterator[Event]:
-    found = archive.read(File(Path("section.md"), data=section.encode()))
+    found = archive.Archive(File(Path("section.md"), data=section.encode()))
     return (event for event in archive.events(found) if event.type != "opaque")
 
 

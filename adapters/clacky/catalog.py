@@ -25,19 +25,19 @@ Wanted = Callable[[str], bool]
 
 @dataclass(frozen=True, slots=True)
 class _Archives:
-    """A store's archives, each read at most once."""
+    """A store's archives, each read at most once, and only as far as it is asked."""
 
     files: list[File]
-    read: dict[Path, Archive]
+    known: dict[Path, Archive]
 
     def beside(self, file: File) -> list[Archive]:
         """Those in the same folder."""
         return [self.of(one) for one in self.files if one.path.parent == file.path.parent]
 
     def of(self, file: File) -> Archive:
-        if file.path not in self.read:
-            self.read[file.path] = archive.read(file)
-        return self.read[file.path]
+        if file.path not in self.known:
+            self.known[file.path] = Archive(file)
+        return self.known[file.path]
 
 
 def sessions(

@@ -72,23 +72,28 @@ class File(NamedTuple):
         self._check_size()
         return files.read(self.path)
 
+    def head(self) -> bytes:
+        """Its first bytes; raises `StoreError`."""
+        if self.problem is not None:
+            raise StoreError(self.problem)
+        return files.head(self.path, HEAD_BYTES) if self.data is None else self.data[:HEAD_BYTES]
+
     def _check_size(self) -> None:
         """Refuses what is large and plainly no session, before all of it is in memory."""
         try:
             large = self.path.stat().st_size > _LARGE_BYTES
         except OSError:
             return  # reading says why
-        if large and files.head(self.path, HEAD_BYTES).lstrip()[:1] not in (b"{", b"-", b"\xef"):
+        if large and self.head().lstrip()[:1] not in (b"{", b"-", b"\xef"):
             message = "is large and begins neither as a session nor as an archive"
             raise StoreError(Problem(kind="corrupt", path=str(self.path), message=message))
 
     def session_id(self) -> str | None:
         """The id if it stands, as usual, at the very beginning; reads only that."""
         try:
-            head = files.head(self.path, HEAD_BYTES) if self.data is None else self.data
+            found = re.match(_ID, self.head())
         except StoreError:
             return None
-        found = re.match(_ID, head)
         return found[1].decode("utf-8", "replace") if found else None
 
     def stamp(self) -> str:

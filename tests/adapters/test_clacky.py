@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import pytest
 
 from adapters.clacky import Clacky
-from finder import jsonio
+from finder import files, jsonio
 from finder.adapter import Store, Want
 from finder.model import (
     Attachment,
@@ -817,6 +817,22 @@ def test_a_listing_is_narrowed_without_reading_the_rest(
     assert len(read) == 1
     assert len(sessions(tmp_path)) == 20
     assert len(read) == 21
+
+
+def test_of_the_archives_of_others_only_the_heads_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for id_ in ("c0ffee00c0ffee00", "0badcafe0badcafe"):
+        path = written(tmp_path, record({"role": "user", "content": "go on"}, session_id=id_))
+        text = ARCHIVE.replace("c0ffee00c0ffee00", id_)
+        (tmp_path / f"{path.stem}-chunk-1.md").write_text(text, encoding="utf-8")
+    read: list[str] = []
+    whole = files.read
+    monkeypatch.setattr(files, "read", lambda path: read.append(path.name) or whole(path))
+    (one,) = sessions(tmp_path, Want(prefix="c0ffee")).values()
+    assert one.messages == len(of(list(CLACKY.events(one.ref)), Message)) == 7
+    own = "2026-01-02-03-04-05-c0ffee00"
+    assert read == [f"{own}.json", f"{own}-chunk-1.md"] * 2
 
 
 def test_resume_is_the_tools_own_command() -> None:
