@@ -6,7 +6,7 @@ It is worked out only where there is no row to show, so it may cost as much as a
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from itertools import islice, product
 from typing import Any, NamedTuple
 
@@ -14,7 +14,6 @@ from finder.find import Answer, Query, find, is_archived
 from finder.library import Library
 from finder.match import folded
 
-_MOST = 1_000  # rows are counted so far
 _MOST_WORDS = 6  # of a query that each of its words is left out of in turn
 _SHORTEST, _LEAST_ALIKE, _ALIKE_TRIED, _TRIED = 3, 0.59, 3, 12
 # What narrows a search besides its words, and the query without it.
@@ -59,19 +58,35 @@ class Explanation(NamedTuple):
     meant: tuple[Wider, ...] = ()
 
 
-def explain(library: Library, query: Query, everywhere: Library | None = None) -> Explanation:
+Search = Callable[[Library, Query], Answer]
+MOST = 1_000  # rows are counted so far
+
+
+def explain(
+    library: Library,
+    query: Query,
+    everywhere: Library | None = None,
+    *,
+    search: Search = find,
+    most: int = MOST,
+) -> Explanation:
     """What a query that finds nothing in a library would find otherwise.
 
-    `everywhere`: the stores of all tools, where the library has those of some.
+    `everywhere`: the stores of all tools, where the library has those of some. Of what is found,
+    so many rows at `most` are counted.
     """
-    return _Explaining(library, query, everywhere).explanation()
+    query = query._replace(limit=most, sort=None)
+    return _Explaining(library, query, everywhere, search).explanation()
 
 
 class _Explaining:
-    def __init__(self, library: Library, query: Query, everywhere: Library | None) -> None:
+    def __init__(
+        self, library: Library, query: Query, everywhere: Library | None, search: Search
+    ) -> None:
+        self._search = search
         self._library = library
         self._everywhere = everywhere
-        self._query = query._replace(limit=_MOST, sort=None)
+        self._query = query
         tool = [] if everywhere is None else [_TOOL]
         self._options = tool + [option for option in _NARROWING if self._has(option)]
 
@@ -89,11 +104,14 @@ class _Explaining:
     def _without_options(self) -> Iterator[Wider]:
         """Each option left out by itself; where that is not enough, all of them."""
         words = self._query.words
-        singly = [self._wider(words, (option,)) for option in self._options]
-        if any(singly) or len(singly) < 2:
-            yield from filter(None, singly)
-        elif together := self._wider(words, tuple(self._options)):
+        together = self._wider(words, tuple(self._options)) if self._options else None
+        if together is None:
+            return
+        if len(self._options) == 1:
             yield together
+            return
+        singly = [self._wider(words, (option,)) for option in self._options]
+        yield from filter(None, singly) if any(singly) else [together]
 
     def _without_a_word(self) -> Iterator[Wider]:
         words = self._query.words
@@ -125,7 +143,7 @@ class _Explaining:
         if _TOOL in left_out and self._everywhere is not None:
             library = self._everywhere
         given = {n: v for o in left_out if o != _TOOL for n, v in _NARROWING[o].items()}
-        answer = find(library, self._query._replace(words=words, **given))
+        answer = self._search(library, self._query._replace(words=words, **given))
         if not answer.rows:
             return None
         return Wider(

@@ -14,7 +14,7 @@ from itertools import islice
 
 from finder.adapter import Candidate
 from finder.find import ORDERS, Answer, Heard, Query, Row, find, is_archived
-from finder.library import Entry, Key, Library, key_of
+from finder.library import Key, Library, key_of
 from finder.source import Source
 from finder.words import Sought
 
@@ -26,7 +26,8 @@ def find_text(library: Library, query: Query, sought: Sought) -> Answer:
     """The sessions that fit the query and have what is sought in their text.
 
     The last updated come first, unless the query asks for another order; those that have it only
-    in what neither a person nor a model said come last.
+    in what neither a person nor a model said come last. For a row speaks the one session, of its
+    own and those below it, that has it and was updated last.
     """
     search = _TextSearch(library, query, sought)
     rows, more = search.rows()
@@ -34,14 +35,14 @@ def find_text(library: Library, query: Query, sought: Sought) -> Answer:
 
 
 class _TextSearch:
-    """One search. `said` and `put_in` hold what was found so far, by the rows it belongs to."""
+    """One search. `said` and `put_in` hold what was found so far, by the rows that tell it."""
 
     def __init__(self, library: Library, query: Query, sought: Sought) -> None:
         self.library = library
         self.query = query
         self.sought = sought
-        self.said: dict[Key, list[Heard]] = {}
-        self.put_in: dict[Key, list[Heard]] = {}
+        self.said: dict[Key, Heard] = {}
+        self.put_in: dict[Key, Heard] = {}
         self.within: dict[Key, Row] | None = None  # the rows that the query's words leave
 
     def rows(self) -> tuple[list[Row], bool]:
@@ -51,7 +52,7 @@ class _TextSearch:
             self.within = {key_of(row.session): row for row in named}
         ordered = self.query.sort not in {None, "updated"}
         ended = self._search(0 if ordered else self.query.limit)
-        rows = [*self._made(self.said), *self._made(self.put_in)]
+        rows = list(self._made())
         if ordered:
             rows.sort(key=self._order)
         limit = self.query.limit or len(rows)
@@ -88,27 +89,26 @@ class _TextSearch:
         return tuple(sorted(ids)) if len(ids) <= _MOST_IDS else None
 
     def _look(self, source: Source, candidate: Candidate, key: Key) -> None:
+        """Look into one session, unless a newer one speaks for its row."""
         entry = self.library.entry(key)
-        if entry is None or not self.query.fits(entry.session):
+        # Of several copies only the one that is believed counts.
+        if entry is None or entry.session.ref != candidate.ref:
             return
-        if entry.session.ref != candidate.ref:  # another copy of it is believed
-            return
-        row = self._row_of(key)
-        if row is None:
+        row = self._row_of(key) if self.query.fits(entry.session) else None
+        if row is None or row in self.said:
             return
         hit = source.hit(candidate.ref, self.sought)
         if hit is None:
             return
         heard = Heard(entry.session, hit)
-        if not hit.synthetic:
-            self.said.setdefault(row, self.put_in.pop(row, [])).append(heard)
-        elif row in self.said:
-            self.said[row].append(heard)
+        if hit.synthetic:
+            self.put_in.setdefault(row, heard)
         else:
-            self.put_in.setdefault(row, []).append(heard)
+            self.put_in.pop(row, None)
+            self.said[row] = heard
 
     def _row_of(self, key: Key) -> Key | None:
-        """The row that a session is told in: its own or that of a session above it."""
+        """The row that tells of a session: its own or that of a session above it."""
         lineage = [key] if self.query.subagents else self.library.lineage(key)
         if self.within is not None:
             lineage = [one for one in lineage if one in self.within]
@@ -117,36 +117,27 @@ class _TextSearch:
             return None
         return lineage[-1]
 
-    def _made(self, found: dict[Key, list[Heard]]) -> Iterator[Row]:
-        for key, heard in found.items():
+    def _made(self) -> Iterator[Row]:
+        for key, heard in [*self.said.items(), *self.put_in.items()]:
             entry = self.library.entry(key)
             if entry is not None:
-                heard.sort(key=lambda one: one.hit.synthetic)
-                yield self._row(key, entry, heard)
-
-    def _row(self, key: Key, entry: Entry, heard: list[Heard]) -> Row:
-        row = self.within[key] if self.within is not None else Row(entry=entry)
-        return row._replace(heard=tuple(heard))
+                row = self.within[key] if self.within is not None else Row(entry=entry)
+                yield row._replace(heard=heard)
 
     def _order(self, row: Row) -> tuple[object, ...]:
-        together = any(heard.hit.together for heard in row.heard)
-        by_text = self.query.sort == "relevance" and not together
-        return is_put_in(row), by_text, ORDERS[self.query.order](row)
+        assert row.heard is not None
+        apart = self.query.sort == "relevance" and not row.heard.hit.together
+        return row.heard.hit.synthetic, apart, ORDERS[self.query.order](row)
 
     def _with_subagents(self, rows: list[Row]) -> list[Row]:
         trees = self.library.trees(key_of(row.session) for row in rows)
         made = []
         for row in rows:
             below = tuple(trees[key_of(row.session)])
-            heard = {key_of(one.session) for one in row.heard}
-            matched = tuple(b for b in below if key_of(b.session) in heard)
+            heard = row.heard and row.heard.session.ref
+            matched = tuple(b for b in below if b.session.ref == heard)
             made.append(row._replace(subagents=below, matched_subagents=matched))
         return made
-
-
-def is_put_in(row: Row) -> bool:
-    """Whether in all of a row's sessions some words stand only in what the tool put in."""
-    return all(heard.hit.synthetic for heard in row.heard)
 
 
 def _with(source: Source, candidates: Iterable[Candidate]) -> Iterator[tuple[Source, Candidate]]:

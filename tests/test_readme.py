@@ -6,18 +6,22 @@ import re
 import tomllib
 from dataclasses import fields
 from pathlib import Path
+from typing import get_args
 
 import click
 import pytest
 
 from finder.cli import COMMANDS
 from finder.cli.program import main
+from finder.content import Field
 from finder.errors import ExitCode
 from finder.find import Query, find
 from finder.library import Below, Entry
-from finder.model import EVENT_TYPES, LABELS, Ref, Session
+from finder.model import EVENT_TYPES, LABELS, Ref, Session, Text
 from finder.registry import GROUP
 from finder.render import data
+from finder.textsearch import find_text
+from finder.words import Sought
 from tests.memory import Shelf, library
 
 ROOT = Path(__file__).parents[1]
@@ -29,6 +33,7 @@ SESSION_KEYS = [
     "agent", "model", "messages", "archived", "labels", "also_in", "resume", "subagent_count",
     "score", "matched",
 ]  # fmt: skip
+TEXT_KEYS = ["places", "only_synthetic", "quotes"]
 SUBAGENT_KEYS = [
     "id", "ref", "store", "parent_id", "depth", "agent", "title", "directory", "created",
     "updated", "messages", "labels",
@@ -84,7 +89,7 @@ def test_the_shape_of_the_json() -> None:
     shelf.add("ses_2", "A child of it", parent="ses_1")
     value = data.answer(find(library(shelf), Query(words=("child",))))
     assert value["schema"] == "session-finder/1"
-    assert list(value) == ["schema", "sessions", "problems", "searched"]
+    assert list(value) == ["schema", "by_text", "sessions", "problems", "searched"]
     session = value["sessions"][0]
     assert list(session) == [*SESSION_KEYS, "matched_subagents"]
     assert session["created"] == "1970-01-01T00:00:00.000Z"
@@ -95,6 +100,27 @@ def test_the_shape_of_the_json() -> None:
     assert list(value["searched"][0]) == ["tool", "adapter", "store", "kind", "sessions", "failed"]
     for key in [*SESSION_KEYS, *SUBAGENT_KEYS, "matched_subagents", "searched", "failed"]:
         assert f"`{key}`" in section("JSON"), key
+
+
+def test_the_shape_of_the_json_where_text_is_searched() -> None:
+    shelf = Shelf(Path("/shelf"))
+    shelf.add("ses_1", "A title")
+    shelf.add("ses_2", "A child of it", parent="ses_1")
+    shelf.stories = {"ses_2": [Text(text="a needle", record="r", at=0, role="user")]}
+    found = find_text(library(shelf), Query(), Sought.of(["needle"]))
+    (session,) = data.answer(found)["sessions"]
+    assert list(session) == [*SESSION_KEYS, "matched_subagents", *TEXT_KEYS]
+    assert session["quotes"] == [
+        {
+            "id": "ses_2", "ref": "mem:ses_2", "seq": 0, "type": "text", "field": "text",
+            "record": "r", "at": "1970-01-01T00:00:00.000Z", "role": "user", "labels": [],
+            "snippet": "a needle", "spans": [[2, 8]], "cut_before": False, "cut_after": False,
+        }
+    ]  # fmt: skip
+    for key in ["by_text", *TEXT_KEYS, *session["quotes"][0]]:
+        assert f"`{key}`" in section("JSON"), key
+    for field in get_args(Field):
+        assert field in section("JSON")
 
 
 def test_a_session_has_all_keys_even_when_the_store_says_nothing() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from finder.cli import declare, options
@@ -20,15 +21,23 @@ from finder.render.text import line
 
 if TYPE_CHECKING:
     from finder.cli.nothing import Why
+    from finder.words import Sought
+
+_BY_TEXT = "No title, id, directory or agent matches; these sessions have the words in their text."
 
 
 @declare.command(
     epilog="""
     finder find login bug --since 2w
+    finder find --text '"rate limit" retry' --cwd .
     finder find --cwd . --json --query 'sessions[0].id'
     """,
 )
 @declare.argument("words", nargs=-1, metavar="[QUERY]...")
+@declare.option("--text", multiple=True, metavar="WORDS",
+              help="Only sessions with these words or quoted phrases in their text.")  # fmt: skip
+@declare.option("--no-synthetic", is_flag=True,
+              help="Do not look in the text that the tool itself put in.")  # fmt: skip
 @options.tool
 @options.root
 @declare.option("--cwd", metavar="DIR", help="Only sessions of this folder and those below it.")
@@ -46,6 +55,8 @@ if TYPE_CHECKING:
 def command(  # noqa: PLR0913  (one parameter for each option)
     setting: Setting,
     words: tuple[str, ...],
+    text: tuple[str, ...],
+    no_synthetic: bool,
     tools: tuple[str, ...],
     roots: tuple[str, ...],
     cwd: str | None,
@@ -67,6 +78,12 @@ def command(  # noqa: PLR0913  (one parameter for each option)
     before beginnings, those before insides; then the newest first. Where nothing is as it was
     typed, typing errors are forgiven.
     Subagents are counted with their parents.
+
+    With --text, sessions in which all WORDS were said or done: in prompts, answers, reasoning,
+    what tools were given and gave, names of files, errors; in any case, also within words. The
+    newest come first, and the search ends at N. Those that have them only in what the tool itself
+    put in come last, where there is room for them. If no title, id, directory or agent matches
+    QUERY, its words are looked for in the text.
     """
     values = {name: value for name, value in locals().items() if name != "setting"}
     chosen = options.chosen_format(format_, as_json, query, "table")
@@ -84,19 +101,40 @@ def command(  # noqa: PLR0913  (one parameter for each option)
         sort=sort,
     )
     library = setting.library(roots, known_tools(setting, tools))
-    answer = find(library, asked)
+    sought = _sought(text or words, synthetic=not no_synthetic)
+    search = partial(_in_text, sought=sought) if text else find
+    if text and not sought.terms:
+        raise UsageError("--text has no words to look for")
+    answer = search(library, asked)
+    if sought.terms and not (text or answer.rows):
+        answer = _in_text(library, asked._replace(words=()), sought)
     tell_problems(answer.problems)
     if not answer.rows:
         from finder.cli.nothing import Why
 
-        _print_nothing(answer, chosen, expression, Why(setting, library, asked, command, values))
+        why = Why(setting, library, asked, command, values, search)
+        _print_nothing(answer, chosen, expression, why)
         return library.status()
+    if answer.by_text and not text:
+        say(_BY_TEXT, aside=True)
     _print(answer, chosen, expression, setting, library)
     if chosen == "table":
         remember(setting, [row.entry for row in answer.rows], roots)
     if chosen == "table" and setting.terminal and answer.more:
         say(f"The first {len(answer.rows)} are shown; --limit 0 shows all.", aside=True)
     return library.status()
+
+
+def _sought(texts: Sequence[str], *, synthetic: bool) -> Sought:
+    from finder.words import Sought
+
+    return Sought.of(texts, synthetic=synthetic)
+
+
+def _in_text(library: Library, query: Query, sought: Sought) -> Answer:
+    from finder.textsearch import find_text
+
+    return find_text(library, query, sought)
 
 
 def known_tools(setting: Setting, tools: Sequence[str]) -> tuple[str, ...]:
@@ -140,6 +178,10 @@ def _print(
             room=setting.room,
             numbered=setting.terminal,
         )
+        if answer.by_text:
+            from finder.render.quotes import quoted
+
+            table = quoted(table, answer.rows, room=setting.room, colour=setting.colour)
         write_text(table, setting, pager=True)
 
 

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from finder.explain import Wider, explain
+from finder.explain import MOST, Search, Wider, explain
 from finder.find import Answer, Query
 from finder.library import Library
 from finder.render.text import home_short, line
@@ -20,17 +20,25 @@ if TYPE_CHECKING:
     from finder.model import JsonObject
 
 _MOST_STORES = 8
+_MOST_READ = 20  # rows are counted so far, where each is a session that has to be read
 
 
 class Why:
     """Why a call of ``finder find`` found nothing."""
 
     def __init__(
-        self, setting: Setting, library: Library, query: Query, command: Plain, values: Values
+        self,
+        setting: Setting,
+        library: Library,
+        query: Query,
+        command: Plain,
+        values: Values,
+        search: Search,
     ) -> None:
-        """`values`: those of the command's parameters."""
+        """`values`: those of the command's parameters; `search`: what found nothing."""
         everywhere = setting.library(values["roots"]) if values["tools"] else None
-        self._explanation = explain(library, query, everywhere)
+        most = _MOST_READ if values["text"] else MOST
+        self._explanation = explain(library, query, everywhere, search=search, most=most)
         self._setting = setting
         self._command = command
         self._values = values
@@ -39,7 +47,7 @@ class Why:
         """Where it was searched, and what would find something."""
         if answer.searched:
             yield from _searched(answer)
-            yield "Nothing could be searched." if answer.silent else "No session matches."
+            yield self._verdict(answer)
         elif roots := self._values["roots"]:  # there are stores, but of other tools
             there = ", ".join(roots)
             yield line(f"No store of {' or '.join(self._values['tools'])} is in {there}.")
@@ -52,6 +60,14 @@ class Why:
             also = f", without {_left_out(wider)}" if wider.left_out else ""
             yield line(f"Did you mean “{' '.join(wider.words)}”{also}? {_sessions(wider)}")
             yield f"  {line(shlex.join(self._call(wider)))}"
+
+    def _verdict(self, answer: Answer) -> str:
+        if answer.silent:
+            return "Nothing could be searched."
+        if not self._values["text"]:
+            return f"No session matches{', and none has it in its text' if answer.by_text else ''}."
+        also = " and matches" if self._values["words"] else ""
+        return f"No session has that in its text{also}."
 
     def as_json(self, answer: Answer) -> JsonObject:
         """The same for programs; `looked_in`: the folders, where no store was found at all."""

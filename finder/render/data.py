@@ -19,6 +19,7 @@ from finder.library import Below, Entry
 from finder.model import Json, JsonObject, Problem, Ref
 
 if TYPE_CHECKING:
+    from finder.content import Quote
     from finder.get import Numbered
 
 SCHEMA = "session-finder/1"
@@ -76,7 +77,31 @@ def row(found: Row, resumption: Resume | None = None) -> JsonObject:
     ]
     if found.matched_subagents:
         value["matched_subagents"] = [below(item) for item in found.matched_subagents]
+    if found.heard is not None:
+        said, hit = found.heard
+        value["places"] = hit.places
+        value["only_synthetic"] = hit.synthetic
+        value["quotes"] = [quote(said.ref, item) for item in hit.quotes]
     return value
+
+
+def quote(ref: Ref, item: Quote) -> JsonObject:
+    """Where words stand in a session's text."""
+    return {
+        "id": ref.id,
+        "ref": str(ref),
+        "seq": item.seq,
+        "type": item.type,
+        "field": item.field,
+        "record": item.record,
+        "at": iso(item.at),
+        "role": item.role,
+        "labels": list(item.labels),
+        "snippet": item.snippet,
+        "spans": [list(span) for span in item.spans],
+        "cut_before": item.cut_before,
+        "cut_after": item.cut_after,
+    }
 
 
 def below(item: Below) -> JsonObject:
@@ -104,6 +129,7 @@ def answer(
     """What ``find`` says; `resumption` tells how a session is continued."""
     return {
         "schema": SCHEMA,
+        "by_text": found.by_text,
         "sessions": [row(item, resumption(item.entry)) for item in found.rows],
         "problems": [problem(item) for item in found.problems],
         "searched": [

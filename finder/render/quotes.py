@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from finder.find import Row
+from finder.find import Heard, Row
 from finder.model import Ref
 from finder.render.text import block, cut, cut_start, line, width
 
@@ -32,13 +32,13 @@ def quoted(
     """A table of these rows, with a heading, and below each row what was found in its text."""
     for number, shown in enumerate(table):
         yield shown
-        if number:
-            yield from quotes(rows[number - 1], room=room, colour=colour)
+        heard = rows[number - 1].heard if number else None
+        if heard is not None:
+            yield from quotes(rows[number - 1], heard, room=room, colour=colour)
 
 
-def quotes(row: Row, *, room: int | None, colour: bool) -> Iterator[str]:
-    """The quotes from the row's first session that has the words; which, if it is a subagent."""
-    heard = row.heard[0]
+def quotes(row: Row, heard: Heard, *, room: int | None, colour: bool) -> Iterator[str]:
+    """Where the words stand in a session; which, if it is not the row's own."""
     if heard.session.ref != row.session.ref:
         yield _aside(_subagent(heard.session.ref, heard.session.agent), room, colour)
     for quote in heard.hit.quotes:

@@ -125,7 +125,8 @@ def _title(session: Session) -> str:
 def _subagents(row: Row) -> str:
     if not row.subagents:
         return ""
-    matched = f"{len(row.matched_subagents)}/" if row.matched_subagents else ""
+    counted = row.matched_subagents and row.heard is None  # of a text only one is looked for
+    matched = f"{len(row.matched_subagents)}/" if counted else ""
     return f"{matched}{len(row.subagents)}"
 
 

@@ -68,10 +68,10 @@ def test_the_newest_come_first_and_what_the_tool_put_in_last(shelf: Shelf) -> No
 
 def test_a_subagents_words_are_told_with_its_parent(shelf: Shelf) -> None:
     row = search(shelf, "needle").rows[1]
-    assert [heard.session.ref.id for heard in row.heard] == ["d"]
+    assert row.heard is not None and row.heard.session.ref.id == "d"
     assert [below.session.ref.id for below in row.matched_subagents] == ["d"]
-    assert row.heard[0].hit.quotes[0].seq == 1
-    assert row.heard[0].hit.quotes[0].role == "user"
+    assert row.heard.hit.quotes[0].seq == 1
+    assert row.heard.hit.quotes[0].role == "user"
 
 
 def test_subagents_can_be_rows_of_their_own(shelf: Shelf) -> None:
