@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
 
 from adapters.clacky import archive, header, layout, story
@@ -47,7 +48,7 @@ def sessions(
     listing = layout.listing(store.path)
     yield from listing.problems
     archives = _Archives(listing.archives, {})
-    copies: dict[str, list[Session]] = {}
+    copies: dict[str, list[tuple[_Precedence, Session]]] = {}
     owners: set[str] = set()
     for file, found in _records(listing, wanted, owners):
         if isinstance(found, Problem):
@@ -56,9 +57,9 @@ def sessions(
         session = _session(store, file, found, archives)
         if raw:
             session = session._replace(raw=header.redacted(found))
-        copies.setdefault(session.ref.id, []).append(session)
+        copies.setdefault(session.ref.id, []).append((_precedence(found, file), session))
     for alike in copies.values():
-        yield _newest(alike)
+        yield _first(alike)
     if listing.strays:
         for id_, stray in _stray_archives(archives, owners).items():
             if wanted is None or wanted(id_):
@@ -90,10 +91,21 @@ def _records(
             yield file, record
 
 
-def _newest(alike: list[Session]) -> Session:
-    """Of sessions with one id the newest; of equally new ones the one that is not trashed."""
-    best = max(alike, key=lambda one: (one.updated or 0, "trashed" not in one.labels))
-    others = tuple(path for one in alike if one is not best for path in one.also_in)
+_Precedence = tuple[int, bool]
+
+
+def _precedence(record: JsonObject, file: File) -> _Precedence:
+    """Of files with one id, the one for which this is greatest is the session.
+
+    That is the newest, and of equally new ones the one that is not in the trash.
+    """
+    return header.milliseconds(record.get("updated_at")) or 0, not file.trashed
+
+
+def _first(alike: list[tuple[_Precedence, Session]]) -> Session:
+    """Of sessions with one id the one that is told; it names the others."""
+    _, best = max(alike, key=itemgetter(0))
+    others = tuple(path for _, one in alike if one is not best for path in one.also_in)
     return best._replace(also_in=others)
 
 
@@ -136,7 +148,7 @@ def _oddities(path: str, record: JsonObject, data: bytes) -> Iterator[Problem]:
 
 
 def _session(store: Store, file: File, record: JsonObject, archives: _Archives) -> Session:
-    """The header without its raw. `also_in` has the file's own path for now: see `_newest`."""
+    """The header without its raw. `also_in` has the file's own path for now: see `_first`."""
     told = story.archives_of(record, file, archives.beside(file))
     messages = record["messages"]
     stamps = [file.stamp(), *(one.file.stamp() for one in told)]
@@ -193,16 +205,15 @@ def events(ref: Ref) -> Iterator[Event]:
     listing = layout.listing(Path(ref.store))
     archives = _Archives(listing.archives, {})
     owners: set[str] = set()
-    copies: list[tuple[int, bool, File, JsonObject]] = []
+    copies: list[tuple[_Precedence, File, JsonObject]] = []
     problems: list[Problem] = []
     for file, found in _records(listing, lambda id_: id_ == ref.id, owners):
         if not isinstance(found, Problem):
-            updated = header.milliseconds(found.get("updated_at")) or 0
-            copies.append((updated, not file.trashed, file, found))
+            copies.append((_precedence(found, file), file, found))
         elif ref.id[:8] in file.name:
             problems.append(found)
     if copies:
-        _, _, file, record = max(copies, key=lambda one: one[:2])
+        _, file, record = max(copies, key=itemgetter(0))
         yield from story.events(record, story.archives_of(record, file, archives.beside(file)))
         return
     strays = _stray_archives(archives, owners).get(ref.id) if listing.strays else None

@@ -187,15 +187,15 @@ def told_models(text: str) -> list[str]:
 def is_fork(record: JsonObject) -> bool:
     """Whether the session was copied from another; no version leaves a mark of that.
 
-    A copy is called "… (copy)"; its count of tasks starts anew while the tasks stay, and with
-    them messages that are older than the session.
+    A copy's count of tasks starts anew while the tasks stay. Besides, it is called "… (copy)" or,
+    renamed, has messages that are older than itself.
     """
-    name = string(record.get("name")) or ""
     tasks = integer(mapping(record.get("time_machine")).get("current_task_id")) or 0
     counted = integer(mapping(record.get("stats")).get("total_tasks"))
-    if name.endswith(" (copy)"):
-        return True
-    return counted is not None and counted < tasks and _has_older_messages(record)
+    if counted is None or counted >= tasks:
+        return False
+    name = string(record.get("name")) or ""
+    return name.endswith(" (copy)") or _has_older_messages(record)
 
 
 def _has_older_messages(record: JsonObject) -> bool:

@@ -333,6 +333,14 @@ def test_a_renamed_copy_is_a_fork_by_its_older_messages(tmp_path: Path) -> None:
     assert one.labels == ("inferred", "forked")
 
 
+def test_a_session_about_a_copy_is_no_fork(tmp_path: Path) -> None:
+    asked = {"role": "user", "content": "compare with report (copy)", "task_id": 1}
+    machine = {"task_parents": {"1": 0}, "current_task_id": 1, "active_task_id": 1}
+    stored = record(asked, name=asked["content"], time_machine=machine, stats={"total_tasks": 1})
+    (one,) = sessions(written(tmp_path, stored)).values()
+    assert one.labels == ()
+
+
 def test_the_trash_is_read_and_marked() -> None:
     one = session("v1.5.1", "012e22a4")
     assert one.labels == ("trashed",)
@@ -803,6 +811,18 @@ def test_of_two_files_with_one_id_the_newer_is_the_session(tmp_path: Path) -> No
     (one,) = sessions(tmp_path).values()
     assert said(list(CLACKY.events(one.ref))) == ["new"]
     assert one.also_in == (str(old),)
+
+
+def test_of_two_equally_new_files_with_one_id_the_one_that_is_not_in_the_trash_is_told(
+    tmp_path: Path,
+) -> None:
+    home = tmp_path / ".clacky"
+    for folder, words in (("trash/sessions-trash", "deleted"), ("sessions", "kept")):
+        # Restored by hand: the file still says that it was deleted.
+        stored = record({"role": "user", "content": words}, deleted_at="2026-01-03T00:00:00Z")
+        written(home / folder, stored)
+    (one,) = sessions(home).values()
+    assert said(list(CLACKY.events(one.ref))) == [one.title] == ["kept"]
 
 
 def test_a_listing_is_narrowed_without_reading_the_rest(
