@@ -11,7 +11,7 @@ seen, and where each fact comes from.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
@@ -122,13 +122,28 @@ class Candidate(NamedTuple):
     updated: int | None
 
 
-class Named(NamedTuple):
-    """What a session is called, where it worked and with which agent; `updated`: ms UTC."""
+class Names(NamedTuple):
+    """What sessions are called, where they worked and with which agents; each text once.
 
-    title: str | None
-    directory: str | None
-    agent: str | None
-    updated: int | None
+    Attributes:
+        newest: when the last of them was updated, milliseconds UTC.
+    """
+
+    titles: frozenset[str]
+    directories: frozenset[str]
+    agents: frozenset[str]
+    newest: int | None
+
+    @classmethod
+    def of(cls, sessions: Iterable[Session]) -> Names:
+        """Those of some sessions."""
+        every = list(sessions)
+        return cls(
+            titles=frozenset(s.title for s in every if s.title is not None),
+            directories=frozenset(s.directory for s in every if s.directory is not None),
+            agents=frozenset(s.agent for s in every if s.agent is not None),
+            newest=max((s.updated for s in every if s.updated is not None), default=None),
+        )
 
 
 class Adapter(ABC):
@@ -221,15 +236,14 @@ class Adapter(ABC):
                 sessions.append(Candidate(found.ref, found.updated))
         yield from sorted(sessions, key=lambda c: -(c.updated or 0))
 
-    def names(self, store: Store, since: int | None = None) -> Iterator[Named]:
+    def names(self, store: Store, since: int | None = None) -> Names:
         """What sessions are called and where they worked; of those updated `since` then, or all.
 
         Raises:
             StoreError: the store cannot be read.
         """
-        for found in self.sessions(store, Want(since=since, raw=False)):
-            if isinstance(found, Session):
-                yield Named(found.title, found.directory, found.agent, found.updated)
+        found = self.sessions(store, Want(since=since, raw=False))
+        return Names.of(item for item in found if isinstance(item, Session))
 
     def count(self, store: Store) -> int | None:
         """How many sessions the store holds, subagents included; None: only a listing tells.

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from finder.adapter import Adapter, Candidate, Named, Store, Want
+from finder.adapter import Adapter, Candidate, Names, Store, Want
 from finder.errors import NotFoundError, StoreError
 from finder.model import Problem, Ref, Session
 
@@ -142,14 +142,13 @@ class Source:
             self._note(self._failure(error, ref.id))
         return None
 
-    def names(self, since: int | None = None) -> list[Named]:
+    def names(self, since: int | None = None) -> Names:
         """What the sessions are called; of a database those updated since then."""
         if self.whole or self.store.kind != "database":
-            sessions = self.listing(Want())
-            return [Named(s.title, s.directory, s.agent, s.updated) for s in sessions]
-        named: list[Named] = []
-        self._guarded(lambda: named.extend(self.adapter.names(self.store, since)))
-        return named
+            return Names.of(self.listing(Want()))
+        told: list[Names] = []
+        self._guarded(lambda: told.append(self.adapter.names(self.store, since)))
+        return told[0] if told else Names.of(())
 
     def stamp(self) -> str:
         """Changes whenever the database does; it is taken before what is read."""

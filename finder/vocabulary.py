@@ -24,7 +24,7 @@ from finder.errors import FinderError
 from finder.words import folded
 
 if TYPE_CHECKING:
-    from finder.adapter import Named
+    from finder.adapter import Names
     from finder.source import Source
 
 _HEAD = "finder vocabulary 2"
@@ -102,7 +102,7 @@ def words_of(source: Source, cache: Path | None, *, anew: bool = False) -> Words
     if kept is not None and kept.stamp == stamp:
         return kept.words
     named = source.names(kept.newest if kept else None)
-    newest = max((one.updated or 0 for one in named), default=kept.newest if kept else 0)
+    newest = max(named.newest or 0, kept.newest if kept else 0)
     words = _words(named, sure=kept is None)
     if kept is not None:
         words = Words("\n".join(sorted(kept.words.words | words.words)), "", "", sure=False)
@@ -112,14 +112,13 @@ def words_of(source: Source, cache: Path | None, *, anew: bool = False) -> Words
     return words
 
 
-def _words(named: Sequence[Named], *, sure: bool) -> Words:
+def _words(named: Names, *, sure: bool) -> Words:
     """Many titles are taken apart at once: one by one that takes five times as long."""
-    titles = {one.title for one in named if one.title}
-    folders = {one.directory for one in named if one.directory is not None}
-    agents = {one.agent for one in named if one.agent}
-    inner = {folder.rstrip("/\\").replace("\\", "/").rpartition("/")[2] for folder in folders}
-    words = set(re.findall(_RUN, folded("\n".join([*titles, *inner]))))
-    return Words("\n".join(sorted(words)), _lines(folders), _lines(agents), sure)
+    folders = (folder.rstrip("/\\").replace("\\", "/") for folder in named.directories)
+    inner = {folder.rpartition("/")[2] for folder in folders}
+    words = set(re.findall(_RUN, folded("\n".join([*named.titles, *inner]))))
+    lines = "\n".join(sorted(words))
+    return Words(lines, _lines(named.directories), _lines(named.agents), sure)
 
 
 def _lines(texts: Iterable[str]) -> str:

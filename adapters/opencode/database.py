@@ -22,7 +22,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from finder.adapter import Adapter, Can, Candidate, Named, Resume, Store, Want
+from finder.adapter import Adapter, Can, Candidate, Names, Resume, Store, Want
 from finder.errors import StoreError
 from finder.model import Problem, Ref, Session
 
@@ -132,10 +132,10 @@ class OpenCodeDatabase(Adapter):
 
         yield from candidates(store.path, self.tool, sought, want)
 
-    def names(self, store: Store, since: int | None = None) -> Iterator[Named]:
+    def names(self, store: Store, since: int | None = None) -> Names:
         from adapters.opencode.listing import names
 
-        yield from names(store.path, since)
+        return names(store.path, since)
 
     def descendants(self, store: Store, ids: Sequence[str]) -> Iterator[Session]:
         from adapters.opencode.listing import descendants

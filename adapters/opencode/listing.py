@@ -18,8 +18,8 @@ from adapters.opencode.schema import (
 )
 from adapters.opencode.sessions import header
 from finder import sqlite
-from finder.adapter import Named, Want
-from finder.jsonio import mapping, string
+from finder.adapter import Names, Want
+from finder.jsonio import integer, mapping, string
 from finder.model import JsonObject, Problem, Ref, Session
 
 # What a header is made of, where the record itself is not asked for.
@@ -63,22 +63,44 @@ def count(path: Path) -> int:
     return sqlite.read(path, work)
 
 
-def names(path: Path, since: int | None) -> Iterator[Named]:
+def names(path: Path, since: int | None) -> Names:
     """What the sessions are called."""
 
-    def work(connection: sqlite3.Connection) -> list[Named]:
+    def work(connection: sqlite3.Connection) -> Names:
         tables = sqlite.tables(connection)
         check(tables, str(path))
-        found: list[Named] = []
-        for table in (t for t in SESSION_TABLES if "id" in tables.get(t, ())):
-            where, values = condition(table, tables[table], Want(since=since))
-            wanted = ("title", "directory", "agent", "time_updated")
-            columns = [c if c in tables[table] else "NULL" for c in wanted]
-            query = f"SELECT {', '.join(columns)} FROM {table}{where}"
-            found += map(Named._make, connection.execute(query, values).fetchall())
-        return found
+        found = [
+            _names(connection, table, tables[table], since)
+            for table in SESSION_TABLES
+            if "id" in tables.get(table, ())
+        ]
+        return Names(
+            titles=frozenset[str]().union(*(one.titles for one in found)),
+            directories=frozenset[str]().union(*(one.directories for one in found)),
+            agents=frozenset[str]().union(*(one.agents for one in found)),
+            newest=max((one.newest for one in found if one.newest is not None), default=None),
+        )
 
-    yield from sqlite.read(path, work)
+    return sqlite.read(path, work)
+
+
+def _names(
+    connection: sqlite3.Connection, table: str, there: tuple[str, ...], since: int | None
+) -> Names:
+    """Those of one table; all titles as one text, since a row for each takes thrice as long."""
+    where, values = condition(table, there, Want(since=since))
+    wanted = ("title", "time_updated", "directory", "agent")
+    title, updated, directory, agent = (c if c in there else "NULL" for c in wanted)
+    query = f"SELECT group_concat({title}, char(0)), max({updated}) FROM {table}{where}"
+    titles, newest = connection.execute(query, values).fetchone()
+    query = f"SELECT DISTINCT {directory}, {agent} FROM {table}{where}"
+    rows = connection.execute(query, values).fetchall()
+    return Names(
+        titles=frozenset((string(titles) or "").split("\0")),
+        directories=frozenset(row[0] for row in rows if isinstance(row[0], str)),
+        agents=frozenset(row[1] for row in rows if isinstance(row[1], str)),
+        newest=integer(newest),
+    )
 
 
 class _Listing:

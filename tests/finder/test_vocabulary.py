@@ -7,7 +7,7 @@ import os
 import sqlite3
 import stat
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -15,7 +15,7 @@ import pytest
 
 from adapters.opencode.database import OpenCodeDatabase
 from finder import sqlite
-from finder.adapter import Named, Store
+from finder.adapter import Names, Store
 from finder.find import Query, find
 from finder.library import Library
 from finder.places import Places
@@ -28,14 +28,13 @@ TYPED = ("legder", "drift", "quaterly")
 
 
 class Watched(OpenCodeDatabase):
-    """Counts the names that it was asked for."""
+    """Notes for which times it was asked for names."""
 
-    given: list[int]
+    asked: list[int | None]
 
-    def names(self, store: Store, since: int | None = None) -> Iterator[Named]:
-        found = list(super().names(store, since))
-        self.given.append(len(found))
-        yield from found
+    def names(self, store: Store, since: int | None = None) -> Names:
+        self.asked.append(since)
+        return super().names(store, since)
 
 
 @pytest.fixture
@@ -47,22 +46,24 @@ def home(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def search(home: Path, tmp_path: Path) -> Callable[..., tuple[list[str | None], list[int]]]:
-    """Searches; gives the titles, and how many names were read each time they were asked for."""
+def search(home: Path, tmp_path: Path) -> Callable[..., tuple[list[str | None], list[int | None]]]:
+    """Searches; gives the titles, and of which time on names were asked for, each time."""
 
-    def run(*words: str, cache: Path = tmp_path / "cache") -> tuple[list[str | None], list[int]]:
+    def run(
+        *words: str, cache: Path = tmp_path / "cache"
+    ) -> tuple[list[str | None], list[int | None]]:
         adapter = Watched()
-        adapter.given = []
+        adapter.asked = []
         places = Places(home=home, cwd=home, env={"FINDER_CACHE_DIR": str(cache)})
         library = Library.open(Registry.of(adapter), places)
         answer = find(library, Query(words=words))
         assert not answer.problems
-        return [row.session.title for row in answer.rows], adapter.given
+        return [row.session.title for row in answer.rows], adapter.asked
 
     return run
 
 
-Search = Callable[..., tuple[list[str | None], list[int]]]
+Search = Callable[..., tuple[list[str | None], list[int | None]]]
 
 
 def database(home: Path) -> Path:
@@ -97,25 +98,24 @@ def renamed(home: Path, title: str) -> None:
 
 
 def test_all_names_are_read_once_and_then_none(search: Search) -> None:
-    assert search(*TYPED) == ([TARGET_TITLE], [60])
+    assert search(*TYPED) == ([TARGET_TITLE], [None])
     assert search(*TYPED) == ([TARGET_TITLE], [])
 
 
 def test_words_that_are_there_are_found_whatever_is_kept(search: Search) -> None:
-    assert search("ledger", "drift") == ([TARGET_TITLE], [60])
+    assert search("ledger", "drift") == ([TARGET_TITLE], [None])
     assert search("ledger", "drift") == ([TARGET_TITLE], [])
 
 
 def test_after_a_change_only_what_was_updated_since_is_read(search: Search, home: Path) -> None:
     search(*TYPED)
     with closing(sqlite3.connect(database(home))) as connection:
-        query = "SELECT id FROM session WHERE parent_id IS NULL ORDER BY time_updated DESC LIMIT 1"
-        (root,) = connection.execute(query).fetchone()
-        newest = "(SELECT max(time_updated) + 1 FROM session)"
-        query = f"UPDATE session SET title = 'Zebrafish', time_updated = {newest} WHERE id = ?"
-        connection.execute(query, (root,))
+        (latest,) = connection.execute("SELECT max(time_updated) FROM session").fetchone()
+        query = "UPDATE session SET title = 'Zebrafish', time_updated = ? WHERE id = ?"
+        root = "SELECT id FROM session WHERE parent_id IS NULL"
+        connection.execute(query, (latest + 1, connection.execute(root).fetchone()[0]))
         connection.commit()
-    assert search("zebrafihs") == (["Zebrafish"], [2]), "it, and the one that was the newest"
+    assert search("zebrafihs") == (["Zebrafish"], [latest])
     assert search(*TYPED) == ([TARGET_TITLE], [])
 
 
@@ -141,7 +141,7 @@ def test_a_title_that_is_gone_is_not_found_though_its_words_are_kept(
 def test_a_damaged_file_is_as_good_as_none(search: Search, tmp_path: Path, damage: bytes) -> None:
     search(*TYPED)
     kept(tmp_path).write_bytes(damage)
-    assert search(*TYPED) == ([TARGET_TITLE], [60])
+    assert search(*TYPED) == ([TARGET_TITLE], [None])
     assert search(*TYPED) == ([TARGET_TITLE], [])
 
 
@@ -150,9 +150,12 @@ def test_words_that_lead_to_nothing_are_not_believed(search: Search, tmp_path: P
     head, of, _, newest, *_ = kept(tmp_path).read_text().split("\n")
     lines = [head, of, "another stamp", newest, "sure", "foreign\0\0"]
     kept(tmp_path).write_text("\n".join(lines))
-    titles, given = search(*TYPED)
+    titles, asked = search(*TYPED)
     assert titles == [TARGET_TITLE]
-    assert given == [1, 60], "what was updated since leads to nothing; all are read again"
+    assert asked == [
+        int(newest),
+        None,
+    ], "what was updated since leads to nothing; all are read again"
 
 
 def test_what_was_added_to_is_not_taken_for_all_there_is(search: Search, home: Path) -> None:
@@ -234,7 +237,7 @@ def test_a_store_that_was_written_to_just_now_is_asked(
 def test_a_cache_that_cannot_be_written_costs_only_time(search: Search, tmp_path: Path) -> None:
     blocked = tmp_path / "file"
     blocked.write_text("not a folder")
-    assert search(*TYPED, cache=blocked / "cache") == ([TARGET_TITLE], [60])
+    assert search(*TYPED, cache=blocked / "cache") == ([TARGET_TITLE], [None])
 
 
 def test_only_its_user_may_read_what_is_kept(search: Search, tmp_path: Path) -> None:
