@@ -74,9 +74,12 @@ def listing(path: Path) -> Listing:
     found = Listing()
     try:
         with zipfile.ZipFile(io.BytesIO(files.read(path))) as archive:
+            room = _MAX_BYTES
             for member, name in _members(archive):
+                file = _file(path / name, archive, member, room)
+                room -= len(file.data or b"")
                 kept = found.archives if is_archive(name) else found.sessions
-                kept.append(_file(path / name, archive, member))
+                kept.append(file)
     except _DAMAGE as error:
         message = f"cannot be unpacked ({error}); the export may be incomplete, make it again"
         raise StoreError(Problem(kind="corrupt", path=str(path), message=message)) from None
@@ -84,14 +87,13 @@ def listing(path: Path) -> Listing:
     return found
 
 
-def _file(path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> File:
+def _file(path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo, room: int) -> File:
+    """A member, if it has at most `room` bytes: all of them are held at once."""
+    if member.file_size > room:  # zipfile gives no more of it than the directory says
+        message = f"with it the export unpacks to more than {_MAX_BYTES:,} bytes"
+        return File(path, problem=Problem(kind="too-large", path=str(path), message=message))
     try:
-        with archive.open(member) as file:
-            data = file.read(_MAX_BYTES + 1)  # the size in the directory may be a lie
+        return File(path, data=archive.read(member))
     except _DAMAGE as error:
         message = f"cannot be unpacked: {error}"
         return File(path, problem=Problem(kind="corrupt", path=str(path), message=message))
-    if len(data) > _MAX_BYTES:
-        message = f"unpacks to more than {_MAX_BYTES:,} bytes"
-        return File(path, problem=Problem(kind="too-large", path=str(path), message=message))
-    return File(path, data=data)

@@ -262,9 +262,27 @@ def test_an_export_cut_or_flipped_anywhere(tmp_path: Path) -> None:
 def test_an_export_that_unpacks_to_too_much(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    path = tmp_path / "clacky-session-0badcafe.zip"
+    record = b'{"session_id": "%d", "messages": []}'
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as packed:
+        for number, size in enumerate((500, 600, 400)):
+            packed.writestr(f"{number}/session.json", (record % number).ljust(size))
     monkeypatch.setattr("adapters.clacky.export._MAX_BYTES", 1000)
-    _, (problem,) = listed(export(tmp_path / "clacky-session-e681d76e.zip"))
+    sessions, (problem,) = listed(path)
+    assert list(sessions) == ["0", "2"]
     assert problem.kind == "too-large"
+
+
+def test_an_export_that_unpacks_to_more_than_it_says(tmp_path: Path) -> None:
+    path = tmp_path / "clacky-session-0badcafe.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as packed:
+        packed.writestr("session.json", b" " * 100_000)
+    size = (100_000).to_bytes(4, "little")
+    data = path.read_bytes()
+    assert data.count(size) == 2, "before the member, and in the directory"
+    path.write_bytes(data.replace(size, (10).to_bytes(4, "little")))
+    _, (problem,) = listed(path)
+    assert problem.kind == "corrupt"
 
 
 def test_narrowed_listings_name_only_what_may_be_meant(home: Path) -> None:
