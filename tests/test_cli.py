@@ -113,7 +113,42 @@ def test_an_empty_answer_says_what_was_searched(
 ) -> None:
     done = caller(capsys, tmp_path, shelf)("find", "zzyzx")
     assert (done.code, done.out) == (0, "")
-    assert done.err == f"Searched mem: {shelf.path}, 3 sessions\nNo session matches.\n"
+    assert done.err == (
+        f"Searched mem: {shelf.path}, 3 sessions\nNo session matches.\n"
+        "None has it in its text either.\n"
+    )
+
+
+def test_words_that_no_title_has_are_looked_for_in_the_text(
+    capsys: Capture, tmp_path: Path, shelf: Shelf
+) -> None:
+    shelf.stories[shelf.sessions[0].ref.id] = [Text(text="said: zzyzx")]
+    call = caller(capsys, tmp_path, shelf)
+    done = call("find", "zzyzx", "--format", "ids")
+    assert done.out == f"{shelf.sessions[0].ref.id}\n"
+    assert done.err.startswith("No title, id, directory or agent matches; ")
+    answer = call("find", "zzyzx", "--json").json
+    assert answer["by_text"] is True
+    assert answer["sessions"][0]["quotes"][0]["spans"] == [[6, 11]]
+    assert call("find", "fix", "--json").json["by_text"] is False
+
+
+def test_a_title_and_a_text_can_both_be_asked_for(
+    capsys: Capture, tmp_path: Path, shelf: Shelf
+) -> None:
+    for session in shelf.sessions:
+        shelf.stories[session.ref.id] = [Text(text="said: zzyzx")]
+    call = caller(capsys, tmp_path, shelf)
+    both = call("find", "fix", "--text", "zzyzx", "--format", "ids").out
+    assert both == call("find", "fix", "--format", "ids").out
+    assert len(call("find", "--text", "zzyzx", "--format", "ids").out) > len(both)
+    apart = call("find", "--text", "zzyzx", "nowhere")
+    assert "To look for all of it in the text: finder find --text 'zzyzx nowhere'\n" in apart.err
+
+
+def test_a_text_without_words_is_a_mistake(capsys: Capture, tmp_path: Path, shelf: Shelf) -> None:
+    done = caller(capsys, tmp_path, shelf)("find", "--text", ' "" ')
+    assert (done.code, done.out) == (2, "")
 
 
 def test_the_calls_that_an_empty_answer_proposes_find_as_many_as_it_says(
@@ -170,6 +205,7 @@ def test_no_store_at_all_says_where_was_looked(capsys: Capture, tmp_path: Path) 
     assert "  Sessions in memory\n    ~/.memory\n" in done.err
     assert call("find", "--json").json == {
         "schema": "session-finder/1",
+        "by_text": False,
         "sessions": [],
         "problems": [],
         "searched": [],

@@ -47,7 +47,7 @@ class Why:
         """Where it was searched, and what would find something."""
         if answer.searched:
             yield from _searched(answer)
-            yield self._verdict(answer)
+            yield from self._verdict(answer)
         elif roots := self._values["roots"]:  # there are stores, but of other tools
             there = ", ".join(roots)
             yield line(f"No store of {' or '.join(self._values['tools'])} is in {there}.")
@@ -61,13 +61,17 @@ class Why:
             yield line(f"Did you mean “{' '.join(wider.words)}”{also}? {_sessions(wider)}")
             yield f"  {line(shlex.join(self._call(wider)))}"
 
-    def _verdict(self, answer: Answer) -> str:
+    def _verdict(self, answer: Answer) -> Iterator[str]:
+        text, words = self._values["text"], self._values["words"]
         if answer.silent:
-            return "Nothing could be searched."
-        if not self._values["text"]:
-            return f"No session matches{', and none has it in its text' if answer.by_text else ''}."
-        also = " and matches" if self._values["words"] else ""
-        return f"No session has that in its text{also}."
+            yield "Nothing could be searched."
+            return
+        yield "No session matches."
+        if answer.by_text and not text:
+            yield "None has it in its text either."
+        if text and words:
+            together = shlex.quote(" ".join((*text, *words)))
+            yield line(f"To look for all of it in the text: finder find --text {together}")
 
     def as_json(self, answer: Answer) -> JsonObject:
         """The same for programs; `looked_in`: the folders, where no store was found at all."""
