@@ -72,6 +72,12 @@ def dumps(value: Json, *, indent: bool = False, sort: bool = False) -> bytes:
     stand for are not valid JSON and so are written as escapes too. NaN and the infinities are
     written by these names, as the tools write them.
     """
+    data = quick(value, indent=indent, sort=sort)
+    return _slow_dumps(value, indent, sort) if data is None else data
+
+
+def quick(value: Json, *, indent: bool = False, sort: bool = False) -> bytes | None:
+    """Like `dumps`; None for what takes long: of more than 254 levels, odd numbers or letters."""
     import orjson
 
     option = orjson.OPT_NON_STR_KEYS | (orjson.OPT_INDENT_2 if indent else 0)
@@ -80,9 +86,9 @@ def dumps(value: Json, *, indent: bool = False, sort: bool = False) -> bytes:
         # A `Ref` is a tuple by a name, which orjson does not write by itself.
         data = orjson.dumps(value, option=option, default=list)
     except (TypeError, ValueError):
-        return _slow_dumps(value, indent, sort)
-    # orjson writes null for them.
-    return _slow_dumps(value, indent, sort) if b"null" in data and _has_odd_float(value) else data
+        return None
+    # It writes null for NaN and the infinities.
+    return None if b"null" in data and _has_odd_float(value) else data
 
 
 def _slow_dumps(value: Json, indent: bool, sort: bool) -> bytes:

@@ -74,7 +74,7 @@ class Events(Adapter):
     def sessions(self, store: Store, want: Want | None = None) -> Iterator[Session | Problem]:
         from adapters.events.lines import sessions
 
-        return sessions(store.path)
+        return sessions(store.path, want.ids if want else None)
 
     def events(self, ref: Ref) -> Iterator[Event]:
         from adapters.events.lines import events

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import MISSING, dataclass, fields
 from functools import cache, cached_property
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, get_args
 
@@ -34,6 +35,7 @@ _TOOL = "events"
 _DEEPEST = 900  # of a line's nesting: what every JSON reader is sure to take
 _SESSION = re.compile(rb'\s*\{\s*"session"\s*:')
 _SCHEMA = re.compile(rb'\s*\{\s*"schema"\s*:')
+_EVENT = b'{"type":"'  # as a line begins that was written here, and most are
 _ID = re.compile(rb'"id"\s*:\s*("(?:[^"\\]|\\.)*")')
 
 # Of a session, what this file says in another way or not at all.
@@ -48,9 +50,10 @@ def encoded(session: Session, events: Sequence[Event], plan: Plan) -> Draft:
     is_top = plan.id == (plan.top or plan.id)
     if is_top:
         data += jsonio.dumps({"schema": SCHEMA}) + b"\n"
-    data += _line(_header(session, len(events), plan), "session")
+    data += _line(_header(session, len(events), plan), "session") + b"\n"
     for event in events:
         data += _line(_fields(event, session, plan))
+        data += b"\n"
     path = f"{safe_name(plan.top or plan.id)}.jsonl"
     return Draft(
         id=plan.id,
@@ -85,34 +88,42 @@ def _ref(ref: Ref, session: Session, plan: Plan) -> JsonObject:
 
 
 def _fields(event: Event, session: Session, plan: Plan) -> JsonObject:
-    record: JsonObject = {"type": event.type}
-    for name, default in _defaults(event.type):
-        value = getattr(event, name)
-        if value is None or value == default:
-            continue
-        if isinstance(value, Ref):
-            value = _ref(value, session, plan)
-        elif isinstance(value, Usage):
-            named = {f.name: getattr(value, f.name) for f in fields(value)}
-            value = {key: count for key, count in named.items() if count is not None}
-        record[name] = value
+    names, values, defaults = _written(event.type)
+    present = zip(names, values(event), strict=True)
+    record = {name: value for name, value in present if value is not None}
+    for name, default in defaults:
+        if record.get(name) == default:
+            del record[name]
+    if "child" in record:
+        record["child"] = _ref(record["child"], session, plan)
+    if "usage" in record:
+        counts = ((f.name, getattr(record["usage"], f.name)) for f in fields(Usage))
+        record["usage"] = {name: count for name, count in counts if count is not None}
     return record
 
 
 @cache
-def _defaults(type_: str) -> tuple[tuple[str, Any], ...]:
-    """The fields of a class in the order in which they are written, `raw` last."""
-    found = {f.name: f.default for f in fields(EVENT_TYPES[type_]) if f.name != "type"}
-    raw = found.pop("raw")
-    return (*found.items(), ("raw", raw))
+def _written(
+    type_: str,
+) -> tuple[tuple[str, ...], Callable[[Event], Any], tuple[tuple[str, Any], ...]]:
+    """The fields of a class in the order in which they are written, `raw` last; what gives their
+    values; and the defaults that are not None."""
+    found = {f.name: f.default for f in fields(EVENT_TYPES[type_])}
+    names = (*(name for name in found if name != "raw"), "raw")
+    known = (None, MISSING, type_)
+    defaults = tuple(item for item in found.items() if item[1] not in known)
+    return names, attrgetter(*names), defaults
 
 
 def _line(record: JsonObject, name: str | None = None) -> bytes:
-    line = jsonio.dumps({name: record} if name else record) + b"\n"
-    if line.count(b"[") + line.count(b"{") > _DEEPEST and _depth(record) > _DEEPEST:
-        text = jsonio.dumps(record.pop("raw", None)).decode()
+    value = {name: record} if name else record
+    line = jsonio.quick(value)
+    if line is not None:
+        return line
+    if "raw" in record and _depth(value) > _DEEPEST:
+        text = jsonio.dumps(record.pop("raw")).decode()
         return _line({**record, "raw_json": text}, name)
-    return line
+    return jsonio.dumps(value)
 
 
 def _depth(value: Json) -> int:
@@ -138,39 +149,52 @@ class _Place:
     @cached_property
     def ids(self) -> frozenset[str]:
         """Of the sessions in it; only what refers to a session needs them."""
-        heads, _ = _heads(self.path)
+        heads = (head for head in _heads(self.path) if not isinstance(head, Problem))
         return frozenset(_identifier(line) or "" for _, line in heads)
 
 
-def sessions(path: Path) -> Iterator[Session | Problem]:
-    """The headers in the file, and the lines that say nothing to anybody."""
-    heads, problems = _heads(path)
-    yield from problems
+def sessions(path: Path, ids: tuple[str, ...] | None = None) -> Iterator[Session | Problem]:
+    """The headers in the file, and the lines that say nothing to anybody.
+
+    `ids`: only these sessions; the file is read until all of them are found.
+    """
     status = path.stat()
     stamp = f"{status.st_mtime_ns}:{status.st_size}"
     place = _Place(path)
-    for number, line in heads:
+    wanted = set(ids or ())
+    for head in _heads(path):
+        if isinstance(head, Problem):
+            yield head
+            continue
+        number, line = head
+        if ids is not None:
+            identifier = _identifier(line)
+            if identifier not in wanted:
+                continue
+            wanted.remove(identifier)
         yield from _session(line, number, place, stamp)
+        if ids is not None and not wanted:
+            return
 
 
-def _heads(path: Path) -> tuple[list[tuple[int, bytes]], list[Problem]]:
+def _heads(path: Path) -> Iterator[tuple[int, bytes] | Problem]:
     """The session lines with their numbers, from 1; and what is wrong before the first."""
-    heads: list[tuple[int, bytes]] = []
-    problems = []
+    begun = False
     for number, line in enumerate(files.lines(path), 1):
+        if begun and line.startswith(_EVENT):
+            continue
         if _SESSION.match(line):
-            heads.append((number, line))
+            begun = True
+            yield number, line
         elif _SCHEMA.match(line):
             schema = mapping(_parsed(line)).get("schema")
             if schema != SCHEMA:
                 message = f"line {number} is of schema {schema!r}, not {SCHEMA!r}"
-                problems.append(Problem(kind="unknown-schema", path=str(path), message=message))
-        elif not heads and line.strip():
-            message = f"line {number} belongs to no session"
-            problems.append(_damage(path, message, number))
-    if not heads:
-        problems.append(_damage(path, "holds no session", None))
-    return heads, problems
+                yield Problem(kind="unknown-schema", path=str(path), message=message)
+        elif not begun and line.strip():
+            yield _damage(path, f"line {number} belongs to no session", number)
+    if not begun:
+        yield _damage(path, "holds no session", None)
 
 
 def _damage(path: Path | str, message: str, number: int | None) -> Problem:
@@ -211,7 +235,7 @@ def _header_values(record: JsonObject, place: _Place) -> JsonObject:
         raise ValueError("the session's header is damaged")
     values = {name: record[name] for name in _HEADER if name in record}
     for name, value in values.items():
-        if not _FITS["at" if name in _NUMBERS else "title"](value):
+        if type(value) not in (_INTEGER if name in _NUMBERS else _TEXT):
             raise ValueError(f"the session's {name} is a JSON {jsonio.json_type(value)}")
     values["origin"] = string(record.get("tool"))
     values["parent"] = _reference(record.get("parent"), place)
@@ -228,7 +252,11 @@ def events(ref: Ref) -> Iterator[Event]:
     place = _Place(Path(ref.store))
     promised, given, inside = None, 0, False
     for number, line in enumerate(files.lines(place.path), 1):
-        if _SESSION.match(line):
+        if line.startswith(_EVENT):
+            if inside:
+                given += 1
+                yield _event(line, number, place)
+        elif _SESSION.match(line):
             if inside:
                 break
             inside = _identifier(line) == ref.id
@@ -267,15 +295,16 @@ def _event(line: bytes, number: int, place: _Place) -> Event:
 
 def _event_values(record: JsonObject, kind: str, place: _Place) -> JsonObject:
     fits, needed = _spec(kind)
-    values: JsonObject = {}
-    for name, value in record.items():
-        fit = fits.get(name)
-        if fit is None:
-            raise ValueError(f"it has a field that is unknown here, {name!r}")
-        if not fit(value):
-            raise ValueError(f"its {name} is a JSON {jsonio.json_type(value)}")
-        values[name] = value if name not in _READ else _READ[name](value, place)
+    values = dict(record)
     del values["type"]
+    for name, value in values.items():
+        if type(value) not in fits.get(name, ()):
+            if name not in fits:
+                raise ValueError(f"it has a field that is unknown here, {name!r}")
+            raise _misfit(name, value)
+    for name, read in _READ.items():
+        if name in values:
+            values[name] = read(values[name], place)
     if "raw_json" in values:
         values["raw"] = jsonio.loads(values.pop("raw_json"))
     for name in needed:
@@ -284,13 +313,17 @@ def _event_values(record: JsonObject, kind: str, place: _Place) -> JsonObject:
     return values
 
 
+def _misfit(name: str, value: Json) -> ValueError:
+    return ValueError(f"its {name} is a JSON {jsonio.json_type(value)}")
+
+
 @cache
-def _spec(kind: str) -> tuple[dict[str, Callable[[Json], bool]], tuple[str, ...]]:
+def _spec(kind: str) -> tuple[dict[str, frozenset[type]], tuple[str, ...]]:
     """What the fields of a type must be, and which must be there."""
-    defaults = _defaults(kind)
-    fits = {name: _FITS.get(name, _is_text) for name, _ in defaults}
-    needed = tuple(name for name, default in defaults if default is MISSING)
-    return {"type": _is_text, "raw_json": _is_text, **fits}, needed
+    defaults = {f.name: f.default for f in fields(EVENT_TYPES[kind]) if f.name != "type"}
+    fits = {name: _FITS.get(name, _TEXT) for name in defaults}
+    needed = tuple(name for name, default in defaults.items() if default is MISSING)
+    return {"raw_json": _TEXT, **fits}, needed
 
 
 def _raw(record: JsonObject) -> Json:
@@ -320,43 +353,33 @@ def _usage(value: Json) -> Usage:
     names = {f.name for f in fields(Usage)}
     if not isinstance(value, dict) or not value.keys() <= names:
         raise ValueError("its usage is no counts of tokens")
-    if not all(map(_is_integer, value.values())):
+    if not all(type(count) in _INTEGER for count in value.values()):
         raise ValueError("its usage is no counts of tokens")
     return Usage(**value)
 
 
-def _is_text(value: Json) -> bool:
-    return isinstance(value, str)
+def _one_of(name: str, known: Collection[str]) -> Callable[[Json, _Place], str]:
+    def read(value: Json, _: _Place) -> str:
+        if value not in known:
+            raise _misfit(name, value)
+        return str(value)
+
+    return read
 
 
-def _is_integer(value: Json) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _is_number(value: Json) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _is_bool(value: Json) -> bool:
-    return isinstance(value, bool)
-
-
-def _is_anything(value: Json) -> bool:
-    return True
-
-
+_TEXT, _INTEGER = frozenset({str}), frozenset({int})
+_ANYTHING = frozenset({dict, list, str, int, float, bool, type(None)})
 # What a field must be; a field that is not named here is a text.
-_FITS: dict[str, Callable[[Json], bool]] = {
-    **dict.fromkeys(("at", "started", "finished"), _is_integer),
-    **dict.fromkeys(("redacted", "auto"), _is_bool),
+_FITS: dict[str, frozenset[type]] = {
+    **dict.fromkeys(("at", "started", "finished"), _INTEGER),
+    **dict.fromkeys(("redacted", "auto"), frozenset({bool})),
     # Those that are read in a way of their own say themselves what they are not.
-    **dict.fromkeys(("raw", "input", "labels", "usage", "child"), _is_anything),
-    "cost": _is_number,
-    "role": lambda value: value in get_args(Role),
-    "status": lambda value: value in get_args(Status),
-    "title": _is_text,
+    **dict.fromkeys(("raw", "input", "labels", "usage", "child"), _ANYTHING),
+    "cost": frozenset({int, float}),
 }
 _READ: dict[str, Callable[[Json, _Place], Any]] = {
+    "role": _one_of("role", get_args(Role)),
+    "status": _one_of("status", get_args(Status)),
     "labels": lambda value, _: _labels(value),
     "usage": lambda value, _: _usage(value),
     "child": _reference,
