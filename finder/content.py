@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from finder.event import spoken
@@ -36,10 +35,10 @@ Field = Literal["text", "reasoning", "input", "output", "file", "error", "notice
 _AROUND = 90  # characters of a snippet on either side of what was found
 _MOST_QUOTES = 3
 _TOO_DEEP = 50
+_STRIDE = 256
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Quote:
+class Quote(NamedTuple):
     """One place where terms stand.
 
     Attributes:
@@ -62,19 +61,16 @@ class Quote:
     cut_after: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hit:
+class Hit(NamedTuple):
     """A session that has all the terms.
 
     Attributes:
         quotes: a few of the best places; together they show every term.
-        places: how many fields of events have any of the terms.
         together: some single event has all of them.
         synthetic: some of the terms stand only in what neither a person nor a model said.
     """
 
     quotes: tuple[Quote, ...]
-    places: int
     together: bool
     synthetic: bool
 
@@ -94,32 +90,62 @@ class _Place(NamedTuple):
         return "synthetic" in self.event.labels
 
 
-def hit(events: Iterable[Event], sought: Sought) -> Hit | None:
-    """Where the terms stand in a story; None unless all of them do."""
-    wanted = frozenset(range(len(sought.terms)))
-    best: list[_Place] = []
-    seen, said, places, together = set[int](), set[int](), 0, False
+def hit(events: Iterable[Event], sought: Sought, *, sure: bool = False) -> Hit | None:
+    """Where the terms stand in a story; None unless all of them do.
+
+    No more is read than is needed to say so. With `sure` None, too, where what has not been given
+    of the story might change the answer.
+    """
+    hearing = _Hearing(sought)
     for seq, (event, role) in enumerate(spoken(events)):
-        if not sought.synthetic and "synthetic" in event.labels:
-            continue
-        here = _places(seq, event, role, sought.terms)
+        hearing.take(seq, event, role)
+        if hearing.is_sure:
+            return hearing.hit()
+    return None if sure else hearing.hit()
+
+
+class _Hearing:
+    """What was found in a story so far."""
+
+    def __init__(self, sought: Sought) -> None:
+        self.sought = sought
+        self.wanted = frozenset(range(len(sought.terms)))
+        self.best: list[_Place] = []
+        self.seen: set[int] = set()
+        self.said: set[int] = set()
+        self.together = False
+
+    def take(self, seq: int, event: Event, role: Role | None) -> None:
+        """The next event."""
+        if not self.sought.synthetic and "synthetic" in event.labels:
+            return
+        here = _places(seq, event, role, self.sought.terms)
         if not here:
-            continue
-        places += len(here)
-        in_event = frozenset().union(*(place.found for place in here))
-        seen |= in_event
+            return
+        found: set[int] = set().union(*(place.found for place in here))
+        self.seen |= found
         if not here[0].synthetic:
-            said |= in_event
-        together = together or in_event == wanted
-        best = _best([*best, *here])
-    if seen != wanted:
-        return None
-    return Hit(
-        quotes=tuple(_quote(place, sought.terms) for place in sorted(best, key=lambda p: p.seq)),
-        places=places,
-        together=together,
-        synthetic=said != wanted,
-    )
+            self.said |= found
+        self.together = self.together or found == self.wanted
+        self.best = _best([*self.best, *here])
+
+    @property
+    def is_sure(self) -> bool:
+        """Whether nothing that may follow is better: the earlier places are preferred."""
+        return len(self.best) == _MOST_QUOTES and all(
+            place.found == self.wanted and not place.synthetic for place in self.best
+        )
+
+    def hit(self) -> Hit | None:
+        """The answer."""
+        if self.seen != self.wanted:
+            return None
+        best = sorted(self.best, key=lambda place: place.seq)
+        return Hit(
+            quotes=tuple(_quote(place, self.sought.terms) for place in best),
+            together=self.together,
+            synthetic=self.said != self.wanted,
+        )
 
 
 def _places(seq: int, event: Event, role: Role | None, terms: Sequence[Term]) -> list[_Place]:
@@ -242,15 +268,28 @@ def _first(text: str, term: Term) -> Span | None:
 
 def _unfolded(text: str, span: Span) -> Span:
     """A stretch of a folded text in the text itself, where folding made some letters longer."""
-    start, end, position = None, len(text), 0
-    for index, letter in enumerate(text):
-        if start is None and position + len(folded(letter)) > span.start:
-            start = index
-        if position >= span.end:
-            end = index
+    start, before = _letter(text, span.start)
+    # The letter that the stretch ends in is part of it.
+    end, until = _letter(text, span.end, start, before)
+    return Span(start, end if until == span.end else end + 1)
+
+
+def _letter(text: str, position: int, at: int = 0, before: int = 0) -> tuple[int, int]:
+    """The letter that a position in the folded text is of, and where that begins there.
+
+    Looked for from the letter `at`, which begins at `before`.
+    """
+    while at < len(text):
+        length = len(folded(text[at : at + _STRIDE]))
+        if before + length > position:
             break
-        position += len(folded(letter))
-    return Span(start or 0, end)
+        at, before = at + _STRIDE, before + length
+    while at < len(text):
+        length = len(folded(text[at]))
+        if before + length > position:
+            break
+        at, before = at + 1, before + length
+    return min(at, len(text)), before
 
 
 def _excerpt(text: str, spans: list[Span]) -> tuple[str, tuple[Span, ...], bool, bool]:

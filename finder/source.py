@@ -17,7 +17,10 @@ from finder.model import Problem, Ref, Session
 
 if TYPE_CHECKING:
     from finder.content import Hit
+    from finder.model import Event
     from finder.words import Sought
+
+_BEGINNING = 6  # messages
 
 
 class Source:
@@ -133,6 +136,12 @@ class Source:
         from finder import content
 
         try:
+            if type(self.adapter).beginning is not Adapter.beginning:
+                # What is asked for is often said early, and then little has to be read.
+                early = _first(self.adapter.beginning(ref, _BEGINNING), _BEGINNING)
+                found = content.hit(early, sought, sure=True)
+                if found is not None:
+                    return found
             return content.hit(self.adapter.events(ref), sought)
         except NotFoundError:  # it was there a moment ago
             return None
@@ -227,3 +236,12 @@ class Source:
         self.problems.setdefault(problem)
         if problem.path == str(self.store.path) and problem.record is None:
             self.failed = True  # not one record, but the store
+
+
+def _first(events: Iterable[Event], messages: int) -> Iterator[Event]:
+    """Up to where the message after so many opens."""
+    for event in events:
+        messages -= event.type == "message"
+        if messages < 0:
+            return
+        yield event

@@ -33,7 +33,7 @@ SESSION_KEYS = [
     "agent", "model", "messages", "archived", "labels", "also_in", "resume", "subagent_count",
     "score", "matched",
 ]  # fmt: skip
-TEXT_KEYS = ["places", "only_synthetic", "quotes"]
+TEXT_KEYS = ["only_synthetic", "quotes"]
 SUBAGENT_KEYS = [
     "id", "ref", "store", "parent_id", "depth", "agent", "title", "directory", "created",
     "updated", "messages", "labels",

@@ -79,7 +79,6 @@ def row(found: Row, resumption: Resume | None = None) -> JsonObject:
         value["matched_subagents"] = [below(item) for item in found.matched_subagents]
     if found.heard is not None:
         said, hit = found.heard
-        value["places"] = hit.places
         value["only_synthetic"] = hit.synthetic
         value["quotes"] = [quote(said.ref, item) for item in hit.quotes]
     return value
