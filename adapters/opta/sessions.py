@@ -11,6 +11,7 @@ from pathlib import Path
 from adapters.opta import copies, log, records
 from adapters.opta import story as stories
 from adapters.opta.copies import Document, Files
+from adapters.opta.loading import is_loadable
 from finder import files, jsonio
 from finder.adapter import Resume, Want
 from finder.errors import NotFoundError, StoreError
@@ -20,12 +21,6 @@ from finder.model import Event, JsonObject, Label, Message, Opaque, Problem, Ref
 _TOOL = "opta"
 _DIRECTORY = re.compile(r"^Working directory: (.+)$", re.MULTILINE)
 _IN_HOME = re.compile(r"(?:/home/|/Users/|[A-Za-z]:[\\/]Users[\\/])[^\\/]+[\\/](.+)")
-# What `opta chat --resume` demands of a file; tags alone may be missing (memory/store.ts).
-_DEMANDED: dict[str, tuple[type, ...]] = {
-    **dict.fromkeys(("id", "created", "updated", "model", "cwd", "title"), (str,)),
-    "toolCallCount": (int, float),
-    "compacted": (bool,),
-}
 
 
 @dataclass(slots=True)
@@ -88,21 +83,12 @@ def resume(session: Session) -> Resume | None:
         document = copies.read(path)
     except StoreError:
         return None
-    whole = sum(map(records.is_message, document.items)) == session.messages
-    if not whole or not _is_loadable(document):
+    if len(document.items) != session.messages or not is_loadable(document):
         return None
     id_ = session.ref.id
     # With a leading minus it would be taken for an option.
     named = (f"--resume={id_}",) if id_.startswith("-") else ("--resume", id_)
     return Resume(argv=("opta", "chat", *named), cwd=session.directory)
-
-
-def _is_loadable(document: Document) -> bool:
-    header = document.header
-    return document.kind == "chat" and all(
-        isinstance(header.get(key), types) and (bool in types or header[key] is not True)
-        for key, types in _DEMANDED.items()
-    )
 
 
 def _is_wanted(id_: str, want: Want | None) -> bool:

@@ -186,8 +186,9 @@ def _from_log(entries: list[Entry]) -> Iterator[Event]:
     before, *turns = log.turns(entries)
     yield from (_beside(entry) for entry in before.entries)
     items = log.initial_messages(before)  # their raw is the entry's
+    story = Story.of(items, {})
     for index, item in enumerate(items):
-        for event in records.events(item, index, Story.of(items, {}), Beside()):
+        for event in records.events(item, index, story, Beside()):
             yield _without_raw(event)
     for turn in turns:
         yield from _told_turn(turn)

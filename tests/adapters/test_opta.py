@@ -591,8 +591,62 @@ def test_an_id_with_a_leading_minus_is_no_option(tmp_path: Path) -> None:
 @pytest.mark.parametrize("key", ["created", "updated", "model", "cwd", "title", "compacted"])
 def test_what_the_tool_would_not_load_cannot_be_resumed(tmp_path: Path, key: str) -> None:
     stored = chat("abc", HELLO)
+    assert is_resumable(tmp_path, stored)
     del stored[key]
-    written(tmp_path / "sessions/abc.json", stored)
+    assert not is_resumable(tmp_path, stored)
+
+
+def is_resumable(folder: Path, stored: Json) -> bool:
+    written(folder / "sessions/abc.json", stored)
+    store = Store(adapter="opta", tool="opta", path=folder, kind="files")
+    return ADAPTER.resume(sessions(store)["abc"]) is not None
+
+
+CALL = {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{"}}
+IMAGE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,"}}
+
+
+@pytest.mark.parametrize(
+    ("good", "bad"),
+    [
+        ({"role": "user", "content": "x"}, {"role": "oracle", "content": "x"}),
+        ({"role": "user", "content": "x"}, "x"),
+        ({"role": "assistant", "content": None}, {"role": "assistant"}),
+        ({"role": "user", "content": [IMAGE]}, {"role": "user", "content": [{"type": "image"}]}),
+        (
+            {"role": "user", "content": [{"type": "text", "text": "x"}]},
+            {"role": "user", "content": [{"type": "text"}]},
+        ),
+        (
+            {"role": "assistant", "content": None, "tool_calls": [CALL]},
+            {"role": "assistant", "content": None, "tool_calls": [{**CALL, "type": "custom"}]},
+        ),
+        (
+            {"role": "assistant", "content": None, "tool_calls": [CALL]},
+            {"role": "assistant", "content": None, "tool_calls": [{**CALL, "function": {}}]},
+        ),
+        (
+            {"role": "tool", "content": "x", "tool_call_id": "c"},
+            {"role": "tool", "content": "x", "tool_call_id": 1},
+        ),
+        (
+            {"role": "assistant", "content": ""},
+            {"role": "assistant", "content": "", "tool_calls": {}},
+        ),
+    ],
+)
+def test_one_message_that_the_tool_would_not_load_is_enough(
+    tmp_path: Path, good: Json, bad: Json
+) -> None:
+    assert is_resumable(tmp_path, chat("abc", [*HELLO, good]))
+    assert not is_resumable(tmp_path, chat("abc", [*HELLO, bad]))
+
+
+def test_what_the_tool_would_not_parse_cannot_be_resumed(tmp_path: Path) -> None:
+    assert not is_resumable(tmp_path, {**chat("abc", HELLO), "toolCallCount": True})
+    assert not is_resumable(tmp_path, {**chat("abc", HELLO), "tags": ["a", 1]})
+    path = written(tmp_path / "sessions/abc.json", chat("abc", HELLO))
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
     store = Store(adapter="opta", tool="opta", path=tmp_path, kind="files")
     assert ADAPTER.resume(sessions(store)["abc"]) is None
 
