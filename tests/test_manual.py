@@ -132,9 +132,25 @@ def test_sessions_are_completed(capsys: Capture, tmp_path: Path, shelf: Shelf) -
     assert completed(call, "get", "")[:2] == ["ses_2", "ses_1"], "no subagents"
     assert completed(call, "get", "k") == ["kid_3"]
     assert completed(call, "get", "SES_1") == ["ses_1"]
-    assert not [one for one in completed(call, "get", "odd") if "\x1b" in one]
+    assert completed(call, "get", "mem:ses_") == ["mem:ses_2", "mem:ses_1"]
+    assert completed(call, "get", "other:ses_") == []
+    assert completed(call, "get", "odd") == [], "nothing that a shell would run"
     assert completed(call, "get", "--root", str(shelf.path), "ses_1") == ["ses_1"]
     assert completed(call, "get", "--root", str(tmp_path / "gone"), "ses_") == []
+
+
+def test_the_newest_of_many_are_not_taken_for_all(
+    capsys: Capture, tmp_path: Path, shelf_path: Path
+) -> None:
+    shelf = Shelf(shelf_path)
+    for number in range(50):
+        shelf.add(f"ses_{number // 45}{number:02}", updated=NOW - number)
+    call = caller(capsys, tmp_path, shelf)
+    assert len(completed(call, "get", "ses_00")) == 10
+    offered = completed(call, "get", "mem:ses_")
+    assert len(offered) == 41
+    assert os.path.commonprefix(offered[:-1]) == "mem:ses_0"
+    assert os.path.commonprefix(offered) == "mem:ses_"
 
 
 def test_the_rest_is_completed(capsys: Capture, tmp_path: Path, shelf: Shelf) -> None:
@@ -156,17 +172,19 @@ def test_what_cannot_be_read_completes_to_nothing(capsys: Capture, tmp_path: Pat
     assert completed(caller(capsys, tmp_path, shelf), "get", "a") == []
 
 
-ASK = {
-    "bash": 'eval "$(finder completion bash)"; COMP_WORDS=(finder get ses_e07d57e); COMP_CWORD=2; '
-    '_finder_completion finder; printf "%s\\n" "${COMPREPLY[@]}"',
-    "fish": "finder completion fish | source; complete -C 'finder get ses_e07d57e'",
-}
+BASH = """
+eval "$(finder completion bash)"
+COMP_LINE=$1
+COMP_POINT=${#COMP_LINE}
+_finder_completion finder
+printf "%s\\n" "${COMPREPLY[@]}"
+"""
+FISH = "finder completion fish | source; complete -C $argv[1]"
 
 
-@pytest.mark.parametrize("shell", ASK)
-def test_a_real_shell_completes(shell: str, home: Path, tmp_path: Path) -> None:
-    if os.name == "nt" or shutil.which(shell) is None:
-        pytest.skip(f"no {shell} here")
+def in_shell(home: Path, tmp_path: Path, *words: str) -> list[str]:
+    if os.name == "nt" or shutil.which(words[0]) is None:
+        pytest.skip(f"no {words[0]} here")
     program = tmp_path / "finder"
     program.write_text(f'#!/bin/sh\nexec {sys.executable} -m finder "$@"\n')
     program.chmod(0o755)
@@ -175,10 +193,60 @@ def test_a_real_shell_completes(shell: str, home: Path, tmp_path: Path) -> None:
         "HOME": str(home),
         "PYTHONPATH": str(ROOT),
     }
-    done = subprocess.run(
-        [shell, "-c", ASK[shell]], env=env, capture_output=True, text=True, check=False
-    )
-    assert [line.split("\t")[0] for line in done.stdout.splitlines()] == [SESSION], done.stderr
+    done = subprocess.run(words, env=env, capture_output=True, text=True, check=False)
+    return [line.split("\t")[0] for line in done.stdout.splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered", "breaks"),
+    [
+        ("finder get ses_e07d57e", SESSION, ""),
+        ("finder get opencode:ses_e07d57e", SESSION, ""),
+        ("finder get opencode:ses_e07d57e", f"opencode:{SESSION}", "COMP_WORDBREAKS=' =';"),
+        ("finder find --tool=opt", "opta", ""),
+        ("finder help exit", "exit-codes", ""),
+    ],
+)
+def test_bash_completes(home: Path, tmp_path: Path, typed: str, offered: str, breaks: str) -> None:
+    # What stands before a colon or "=" is none of what bash replaces.
+    assert in_shell(home, tmp_path, "bash", "-c", breaks + BASH, "bash", typed) == [offered]
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("finder get ses_e07d57e", SESSION),
+        ("finder get opencode:ses_e07d57e", f"opencode:{SESSION}"),
+        ("finder find --tool=opt", "--tool=opta"),
+    ],
+)
+def test_fish_completes(home: Path, tmp_path: Path, typed: str, offered: str) -> None:
+    assert in_shell(home, tmp_path, "fish", "-c", FISH, typed) == [offered]
+
+
+# Completion has no line to work on here: what it would do is printed.
+ZSH = """
+compdef() { : }
+compset() { print -r -- "without $2" }
+_describe() { print -r -- "$described" }
+compadd() { print -r -- "$plain" }
+eval "$(finder completion zsh)"
+words=(${(z)1}) CURRENT=$#words PREFIX=${words[-1]}
+_finder_completion
+"""
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("finder get ses_e07d57e", [f"{SESSION}:Use subagents."]),
+        ("finder get opencode:ses_e07d57e", [f"opencode\\:{SESSION}:Use subagents."]),
+        ("finder find --tool=opt", ["without *=", "opta"]),
+    ],
+)
+def test_zsh_completes(home: Path, tmp_path: Path, typed: str, offered: list[str]) -> None:
+    said = in_shell(home, tmp_path, "zsh", "-f", "-c", ZSH, "zsh", typed)
+    assert [one.partition(" (")[0] for one in said] == offered
 
 
 def test_completion_needs_a_shell_that_is_known(

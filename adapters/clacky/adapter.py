@@ -78,7 +78,9 @@ class Clacky(Adapter):
         if {"trashed", "compacted"} & set(session.labels) or store.name.endswith(".zip"):
             return None
         argument = _argument(session.ref.id, _bases(store, layout.stamp(store)))
-        return Resume(argv=("clacky", "-a", argument), cwd=session.directory) if argument else None
+        # What had no directory when it was written has ".", which is nowhere.
+        cwd = None if session.directory == "." else session.directory
+        return Resume(argv=("clacky", "-a", argument), cwd=cwd) if argument else None
 
     def target_id(self, session: Session, salt: str = "") -> str:
         from adapters.clacky import encode

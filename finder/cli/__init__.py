@@ -47,7 +47,7 @@ def run(args: Sequence[str] | None = None, setting: Setting | None = None) -> No
 
 def _status(words: list[str], setting: Setting | None) -> int:
     if "_FINDER_COMPLETE" in os.environ:  # the shell asks for completions
-        from finder.cli import program
+        from finder.cli import program, shells  # noqa: F401  (which shells there are)
 
         program.main.main(words, prog_name="finder", obj=setting)
     try:

@@ -6,6 +6,7 @@ A wrong or empty offer is no harm, an error in the middle of a line is: so nothi
 from __future__ import annotations
 
 import contextlib
+import string
 from collections.abc import Callable, Iterable, Iterator
 
 import click
@@ -18,6 +19,8 @@ from finder.render.table import age
 from finder.render.text import line
 
 _MOST = 40
+# In an id that is put into a line as it is: a shell runs none of these, and parts none of them.
+_HARMLESS = frozenset(string.ascii_letters + string.digits + "_-.@%+/:")
 
 
 def offered(kind: str, ctx: click.Context, begun: str) -> list[CompletionItem]:
@@ -28,24 +31,28 @@ def offered(kind: str, ctx: click.Context, begun: str) -> list[CompletionItem]:
 
 
 def _sessions(ctx: click.Context, begun: str) -> Iterator[CompletionItem]:
-    """The newest sessions whose id begins so; the files there, where it looks like a path."""
+    """The newest sessions whose id begins so, perhaps after ``tool:``; files, for a path."""
     if "/" in begun or begun.startswith((".", "~")):
         yield CompletionItem(begun, type="file")
         return
     setting = setting_of(ctx)
-    library = setting.library(ctx.params.get("roots") or ())
-    want = Want(prefix=begun or None, roots=not begun, newest=_MOST, raw=False)
+    tool, colon, rest = begun.rpartition(":")
+    library = setting.library(ctx.params.get("roots") or (), (tool,) if tool else ())
+    want = Want(prefix=rest or None, roots=not rest, newest=_MOST + 1, raw=False)
     found: dict[str, Session] = {}
     for source in library.sources:
         for session in source.listing(want):
-            if session.ref.id.casefold().startswith(begun.casefold()):
+            if session.ref.id.casefold().startswith(rest.casefold()):
                 found.setdefault(session.ref.id, session)
-    tops = [session for session in found.values() if begun or session.parent is None]
+    tops = [session for session in found.values() if rest or session.parent is None]
     tops.sort(key=lambda session: -(session.updated or 0))
     for session in tops[:_MOST]:
-        if (told := line(session.ref.id)) == session.ref.id:  # nothing that a shell would run
+        if not set(session.ref.id) - _HARMLESS:
             title = line(session.title or "(no title)")
-            yield CompletionItem(told, help=f"{title} ({age(session.updated, setting.now)})")
+            told = f"{title} ({age(session.updated, setting.now)})"
+            yield CompletionItem(f"{tool}{colon}{session.ref.id}", help=told)
+    if len(tops) > _MOST:  # else the shell would take for certain what the newest begin with
+        yield CompletionItem(begun, help="… and older ones; type on")
 
 
 def _tools(ctx: click.Context, begun: str) -> Iterable[CompletionItem]:

@@ -29,6 +29,7 @@ def command(shell: str | None) -> None:
     """
     from click.shell_completion import get_completion_class
 
+    from finder.cli import shells  # noqa: F401  (it makes them known)
     from finder.cli.program import main
 
     named = shell or os.path.basename(os.environ.get("SHELL", ""))  # noqa: PTH119

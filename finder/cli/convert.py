@@ -302,7 +302,7 @@ def _tell(
         write_json(whole)
         return
     aside = call.out == "-"
-    for text in summary(done, call.to):
+    for text in summary(done, call.to, call.setting.room):
         click.echo(text, err=aside)
     if found is None:
         click.echo("  nothing was written (--dry-run)", err=aside)

@@ -105,7 +105,7 @@ def _show(call: Call, done: Conversion) -> None:
     tell_problems(call.problems)
     for note in call.notes:
         click.echo(f"finder: {note}", err=True)
-    for text in summary(done, call.to):
+    for text in summary(done, call.to, call.setting.room):
         click.echo(text, err=True)
 
 

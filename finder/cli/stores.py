@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import click
 
 from finder.cli import options
@@ -91,16 +94,31 @@ def _table(found: list[JsonObject], setting: Setting) -> list[str]:
         Column(title="PROBLEMS", right=True),
         Column(title="PATH"),
     ]
-    lines = [
-        [
-            store["tool"],
-            store["kind"],
-            store["generation"] or "?",
-            "?" if store["sessions"] is None else str(store["sessions"]),
-            str(store["only_here"]),
-            str(len(store["problems"])),
-            home_short(store["store"], setting.home),
-        ]
-        for store in found
-    ]
+    groups: dict[tuple[str, ...], list[JsonObject]] = {}
+    for store in found:
+        key = (store["tool"], store["kind"], store["generation"] or "?", _folder(store))
+        groups.setdefault(key, []).append(store)
+    lines = [_line(key, stores, setting.home) for key, stores in groups.items()]
     return list(table(columns, lines, room=setting.room))
+
+
+def _folder(store: JsonObject) -> str:
+    """What stands in one line of the table: a store, or all single files of a folder."""
+    path: str = store["store"]
+    return str(Path(path).parent) if store["kind"] in {"file", "archive"} else path
+
+
+def _line(key: tuple[str, ...], stores: list[JsonObject], home: str) -> list[str]:
+    tool, kind, generation, folder = key
+    counts = [store["sessions"] for store in stores if store["sessions"] is not None]
+    many = len(stores) > 1
+    path = home_short(folder if many else stores[0]["store"], home)
+    return [
+        tool,
+        kind,
+        generation,
+        f"{sum(counts)}{'' if len(counts) == len(stores) else '+'}" if counts else "?",
+        str(sum(store["only_here"] for store in stores)),
+        str(sum(len(store["problems"]) for store in stores)),
+        f"{path}{os.sep} ({len(stores)} files)" if many else path,
+    ]

@@ -8,10 +8,11 @@ from finder.convert import Conversion
 from finder.delivery import Delivery
 from finder.model import JsonObject, Ref
 from finder.render.data import SCHEMA, iso
-from finder.render.text import line
+from finder.render.text import line, wrapped
 from finder.staging import Receipt
 from finder.writing import Loss
 
+_LEAST = 20  # columns of a wrapped text
 _MOST_LINES = 12
 _MOST_SUBJECTS = 5
 _Reason = tuple[str, str, bool]  # the kind, the note, and whether it is about fields
@@ -72,26 +73,38 @@ def _loss(loss: Loss) -> JsonObject:
     }
 
 
-def summary(done: Conversion, target: str) -> Iterator[str]:
-    """The account in a few lines: what differs, how often, and why."""
+def summary(done: Conversion, target: str, room: int | None = None) -> Iterator[str]:
+    """The account in a few lines: what differs, how often, and why.
+
+    `room`: the terminal's width; None: lines may be of any length.
+    """
+    for begin, rest in _told(done, target):
+        text = line(rest)
+        pieces = wrapped(text, max(room - len(begin), _LEAST)) if room else [text]
+        for number, piece in enumerate(pieces):
+            yield (" " * len(begin) if number else begin) + piece
+
+
+def _told(done: Conversion, target: str) -> Iterator[tuple[str, str]]:
+    """Each line, and before it what its further lines are indented by."""
     events = sum(account.events for account in done.receipts)
     below = len(done.receipts) - len(done.trees)
     what = str(done.trees[0].top.ref) if len(done.trees) == 1 else f"{len(done.trees)} sessions"
     with_below = f" with {_counted(below, 'subagent')}" if below else ""
-    yield line(f"{what}{with_below}, {_counted(events, 'event')}, to {target}")
+    yield "", f"{what}{with_below}, {_counted(events, 'event')}, to {target}"
     if not all(account.measured for account in done.receipts):
-        yield "  a document for people: nothing can read it back, so no loss was measured"
+        yield "  ", "a document for people: nothing can read it back, so no loss was measured"
         return
     reasons = _by_reason(done.receipts)
     if not reasons:
         exact = all(account.exact for account in done.receipts)
-        yield "  nothing lost" + (": every record is the same" if exact else "")
+        yield "  ", "nothing lost" + (": every record is the same" if exact else "")
     for (kind, note, _), losses in reasons[:_MOST_LINES]:
         count = sum(loss.count for loss in losses)
-        yield f"  {kind:8} {count:>5} × " + line(f"{_subjects(losses)}: {note}")
+        yield f"  {kind:8} {count:>5} × ", f"{_subjects(losses)}: {note}"
     if len(reasons) > _MOST_LINES:
         rest = len(reasons) - _MOST_LINES
-        yield f"  and {rest} more kinds of difference; --json and --receipt FILE have all"
+        yield "  ", f"and {rest} more kinds of difference; --json and --receipt FILE have all"
 
 
 def _counted(number: int, word: str) -> str:

@@ -860,6 +860,8 @@ def test_resume_is_the_tools_own_command() -> None:
     assert resume
     assert resume.argv == ("clacky", "-a", "7d34086e")
     assert resume.cwd == "/home/dev/projects/alpha"
+    nowhere = CLACKY.resume(session("v0.9.19", "7d34086e")._replace(directory="."))
+    assert nowhere == resume._replace(cwd=None)
 
 
 @pytest.mark.parametrize(
