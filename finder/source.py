@@ -83,20 +83,17 @@ class Source:
         folded = prefix.casefold()
         return [i for i in self.known if i.casefold().startswith(folded)]
 
-    def below(self, ids: Iterable[str]) -> list[Session]:
-        """Every session below these that was not given by an earlier call."""
-        asked = [i for i in ids if i not in self._below_known]
-        if not asked or not self.adapter.can.subagents:
+    def below(self, ids: Sequence[str]) -> list[Session]:
+        """Every session below these."""
+        if not ids or not self.adapter.can.subagents:
             return []
         if type(self.adapter).descendants is Adapter.descendants:
             self.listing(Want())
-        if self.whole:
-            found = self._below_in_memory(asked)
-        else:
-            found = self._collect(lambda: self.adapter.descendants(self.store, asked))
-        self._below_known.update(asked)
-        self._below_known.update(session.ref.id for session in found)
-        return found
+        unknown = [] if self.whole else [i for i in ids if i not in self._below_known]
+        if unknown:
+            found = self._collect(lambda: self.adapter.descendants(self.store, unknown))
+            self._below_known.update(unknown, (session.ref.id for session in found))
+        return self._below_in_memory(ids)
 
     def _below_in_memory(self, ids: Sequence[str]) -> list[Session]:
         children: dict[str, list[Session]] = {}

@@ -251,6 +251,15 @@ def test_a_parent_is_listed_for_its_descendant(family: Shelf) -> None:
     assert list(rows(family, directories=("/deep",))) == ["root"]
 
 
+def test_subagents_are_counted_each_time_that_a_library_is_asked(family: Shelf) -> None:
+    asked = library(family)
+    counts = [
+        [len(row.subagents) for row in find(asked, Query(words=words)).rows]
+        for words in (("root",), ("root",), (), ("changelog",))
+    ]
+    assert [max(found) for found in counts] == [2, 2, 2, 2], counts
+
+
 def test_subagents_as_rows(family: Shelf) -> None:
     found = rows(family, subagents=True)
     assert list(found) == ["grandkid", "kid", "root", "other", "orphan"]
