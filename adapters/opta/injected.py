@@ -18,6 +18,9 @@ from finder.model import Labels, Status
 
 SUMMARY = "[Previous conversation summary]\n"
 SUMMARY_LABELS: Labels = ("synthetic", "summary", "inferred")
+# What `/share` puts in the place of content that is no text.
+NO_TEXT = "[multimodal]"
+NO_TEXT_LABELS: Labels = ("synthetic", "truncated", "inferred")
 # What stands for the result of a call that came to none (core/agent-execution.ts).
 NO_RESULT = "Error: no result"
 _SYNTHETIC: Labels = ("synthetic", "inferred")

@@ -61,15 +61,19 @@ class Story:
         results: call id to what came back.
         unmasked: call id to full outputs that other copies and the logs still have.
         system: record id of the system prompt, which compaction leaves where it is.
+        shared: it is what `/share` writes, without calls and their ids.
     """
 
     tools: Mapping[str, str]
     results: Mapping[str, str]
     unmasked: Mapping[str, list[str]]
     system: str | None
+    shared: bool
 
     @classmethod
-    def of(cls, items: list[Json], unmasked: Mapping[str, list[str]]) -> Story:
+    def of(
+        cls, items: list[Json], unmasked: Mapping[str, list[str]], *, shared: bool = False
+    ) -> Story:
         """Reads the messages through once."""
         tools, results = {}, {}
         for item in items:
@@ -79,7 +83,7 @@ class Story:
                     results[string(item.get("tool_call_id")) or ""] = text_of(item)
         first = items[0] if items else None
         system = isinstance(first, dict) and first.get("role") == "system"
-        return cls(tools, results, unmasked, record_id(0) if system else None)
+        return cls(tools, results, unmasked, record_id(0) if system else None, shared)
 
     def output(self, call: str, stored: str) -> str:
         """A tool's output: in full, where it was masked and something still has it."""
@@ -173,7 +177,7 @@ class _Writer:
         return role
 
     def events(self) -> Iterator[Event]:
-        odd = "; ".join(_oddities(self.item))
+        odd = "; ".join(_oddities(self.item, self.story))
         if odd:  # what can be read of it follows
             yield Opaque(kind="message", problem=odd, raw=self.item, **self._place())
         yield Message(
@@ -202,9 +206,7 @@ class _Writer:
             return interrupted
         if self._is_summary():
             return injected.SUMMARY_LABELS
-        whole = [
-            piece.labels for text in self._texts() for piece in injected.pieces(text, self.role)
-        ]
+        whole = [piece.labels for text in self._texts() for piece in self._pieces(text)]
         if not whole or not all("synthetic" in labels for labels in whole):
             return interrupted
         return tuple(dict.fromkeys([label for labels in whole for label in labels]))
@@ -238,8 +240,13 @@ class _Writer:
         if self._is_summary():
             yield Text(text=text, labels=(*injected.SUMMARY_LABELS, *more), **self._place())
             return
-        for piece in injected.pieces(text, self.role):
+        for piece in self._pieces(text):
             yield Text(text=piece.text, labels=(*piece.labels, *more), **self._place())
+
+    def _pieces(self, text: str) -> list[injected.Piece]:
+        if self.story.shared and text == injected.NO_TEXT:
+            return [injected.Piece(text, injected.NO_TEXT_LABELS)]
+        return injected.pieces(text, self.role)
 
     def _result(self) -> ToolResult:
         call = string(self.item.get("tool_call_id")) or ""
@@ -297,7 +304,7 @@ def _attachment(url: str, place: dict[str, Json]) -> Attachment:
     return Attachment(mime=data[1] or None, data=url[data.end() :], **place)
 
 
-def _oddities(item: JsonObject) -> Iterator[str]:
+def _oddities(item: JsonObject, story: Story) -> Iterator[str]:
     """What of a message cannot be told as an event of its own."""
     content = item.get("content")
     if "content" not in item:
@@ -313,5 +320,6 @@ def _oddities(item: JsonObject) -> Iterator[str]:
     for id_, name, _ in calls(item):
         if not id_ or not name:
             yield "a tool call without an id or a name"
-    if item["role"] == "tool" and not isinstance(item.get("tool_call_id"), str):
+    named = isinstance(item.get("tool_call_id"), str) or story.shared
+    if item["role"] == "tool" and not named:
         yield "a tool result without the id of its call"

@@ -49,7 +49,8 @@ def events(copies: Sequence[Document], entries: list[Entry]) -> Iterator[Event]:
                 unmasked.setdefault(call, []).append(records.text_of(item))
     before, *turns = log.turns(entries)
     calls = {(id_, name, str(sent)) for item in told.items for id_, name, sent in _calls(item)}
-    teller = _Teller(told.items, Story.of(told.items, unmasked), before, turns, calls)
+    story = Story.of(told.items, unmasked, shared=told.kind == "share")
+    teller = _Teller(told.items, story, before, turns, calls)
     teller.match(next((copy for copy in copies if copy.kind == "snapshot"), told))
     yield from teller.events()
 

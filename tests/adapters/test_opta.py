@@ -401,6 +401,24 @@ def test_a_log_alone_is_a_session_without_the_users_words() -> None:
     assert [e.status for e in only(ToolResult, found)] == ["error"]
 
 
+def test_what_is_shared_has_a_mark_for_what_is_no_text_and_no_ids(tmp_path: Path) -> None:
+    messages = [
+        {"role": "user", "content": "[multimodal]"},  # there was an image
+        {"role": "assistant", "content": "[multimodal]"},  # it called a tool without a word
+        {"role": "tool", "content": "3 files"},
+        {"role": "assistant", "content": "Three [multimodal] files."},
+    ]
+    shared = {"id": "abc", "model": "m", "title": "t", "created": "2026-11-02T09:15:00.355Z"}
+    path = written(tmp_path / "opta-session-abc-1.json", {**shared, "messages": messages})
+    (store,) = stores_below(ADAPTER, path)
+    found = list(ADAPTER.events(Ref("opta", str(store.path), "abc")))
+    marks, spoken = only(Text, found)[:2], said(found, role="assistant")
+    assert [e.labels for e in marks] == [("synthetic", "truncated", "inferred")] * 2
+    assert spoken == ["Three [multimodal] files."]
+    assert [e.output for e in only(ToolResult, found)] == ["3 files"]
+    assert not [e for e in found if e.type == "opaque"]
+
+
 def test_the_documented_form_is_read() -> None:
     session = sessions(config("documented"))["abc12345"]
     assert session.title == "Fix the login test"
