@@ -31,7 +31,7 @@ COMMANDS = {
     "help": "Explain a topic or a command.",
 }
 
-_PLAIN = frozenset({"find", "get"})  # those that are declared so
+_PLAIN = frozenset({"find", "get", "convert"})  # those that are declared so
 _INTERRUPTED = 130
 
 

@@ -7,32 +7,31 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import click
-
-from finder import delivery, fetch, jsonio, sidecar
+from finder import delivery, jsonio, sidecar
 from finder.adapter import Adapter, Resume
 from finder.cli import declare, options
 from finder.cli.failure import tell_problems
 from finder.cli.get import located
-from finder.cli.output import write_bytes, write_json
-from finder.cli.program import Command
-from finder.cli.setting import Setting, setting_of
+from finder.cli.output import say, write_bytes, write_json
+from finder.cli.setting import Setting
 from finder.convert import Conversion, Tree, convert, tree_of
 from finder.delivery import Delivery
-from finder.documents import DocumentStaging, Render
 from finder.errors import ExitCode, NotFoundError, UsageError
 from finder.files import is_folder, write
 from finder.library import Entry, Library
 from finder.model import Problem
 from finder.staging import FileStaging, Staging, StoreStaging
 
+if TYPE_CHECKING:
+    from finder.documents import Render
+
 _DOCUMENTS = {"markdown": ".md", "html": ".html"}
 _SIDECAR = "events"
 
 
-@click.command(
-    cls=Command,
+@declare.command(
     epilog="""
     finder convert ses_5f1c --to opta --install
     finder convert ses_5f1c --to html --out - > session.html
@@ -79,9 +78,8 @@ _SIDECAR = "events"
 @declare.option("--receipt", metavar="FILE", help="Write the whole receipt there, as JSON.")
 @declare.option("--json", "as_json", is_flag=True, help="Print the whole receipt as JSON.")
 @options.root
-@click.pass_context
 def command(  # noqa: PLR0913  (one parameter for each option)
-    ctx: click.Context,
+    setting: Setting,
     targets: tuple[str, ...],
     to: str,
     out: str | None,
@@ -102,7 +100,6 @@ def command(  # noqa: PLR0913  (one parameter for each option)
     What was written is read back and compared before anything appears. Without --out: a folder
     in the current one, named after the session. LINK is https://HOST/share/SLUG.
     """
-    setting = setting_of(ctx)
     call = Call(
         setting=setting,
         to=to,
@@ -122,7 +119,7 @@ def command(  # noqa: PLR0913  (one parameter for each option)
             done.refuse_losses()
         tell_problems(call.problems)
         for note in call.notes:
-            click.echo(f"finder: {note}", err=True)
+            say(f"finder: {note}", aside=True)
         found = None if dry_run else call.delivered(done)
         _tell(call, done, found, receipt, as_json)
     return ExitCode.PARTIAL if call.incomplete else ExitCode.DONE
@@ -199,10 +196,13 @@ class Call:
         return done
 
     def _located(self, target: str, folder: Path, number: int) -> tuple[Library, Entry]:
-        if fetch.is_link(target):
-            place = folder / f"link{number}"
-            place.mkdir()
-            return located(self.setting, str(fetch.shared(target, place)), ())
+        if "://" in target:
+            from finder import fetch  # with half of the standard library behind it
+
+            if fetch.is_link(target):
+                place = folder / f"link{number}"
+                place.mkdir()
+                return located(self.setting, str(fetch.shared(target, place)), ())
         try:
             library, entry = located(self.setting, target, self.roots, self._library)
         except NotFoundError:
@@ -232,6 +232,8 @@ class Call:
 
     def _staging(self, root: Path) -> Staging:
         if self.adapter is None:
+            from finder.documents import DocumentStaging
+
             return DocumentStaging(_DOCUMENTS[self.to], _renderer(self.to), root)
         places = self.setting.places
         installation = self.adapter.installation(places) if self.install else None
@@ -303,12 +305,12 @@ def _tell(
         return
     aside = call.out == "-"
     for text in summary(done, call.to, call.setting.room):
-        click.echo(text, err=aside)
+        say(text, aside=aside)
     if found is None:
-        click.echo("  nothing was written (--dry-run)", err=aside)
+        say("  nothing was written (--dry-run)", aside=aside)
         return
     for text in _whereabouts(found):
-        click.echo(text, err=aside)
+        say(text, aside=aside)
 
 
 def _whereabouts(found: Delivery) -> list[str]:

@@ -162,7 +162,10 @@ class Plain:
                 return None
             several = param.attrs.get("multiple")
             values[param.name] = (*values[param.name], value) if several else value
-        return self._with_arguments(values, arguments)
+        found = self._with_arguments(values, arguments)
+        if found is None or any(p.attrs.get("required") and not found[p.name] for p in self.params):
+            return None
+        return found
 
     def spelled(self, values: Values) -> list[str]:
         """The words of a call that has these values, as short as it can be."""

@@ -88,7 +88,7 @@ def command(
         from finder.cli import convert
 
         to, install = choice.target.to, choice.target.install
-        ctx.invoke(convert.command, targets=(ref,), to=to, install=install, roots=roots)
+        ctx.invoke(convert.command.click(), targets=(ref,), to=to, install=install, roots=roots)
 
 
 def check(setting: Setting, *, only_print: bool) -> None:
