@@ -148,7 +148,7 @@ class Teller:
             return self._call(part, event)
         if isinstance(event, ToolResult):
             kind: Kind = "error" if event.status == "error" else "call"
-            return kind, self._result(event, None, part.marks)
+            return kind, self._result(event, None, ())
         if isinstance(event, Attachment):
             words = ", ".join(wording.attached(event))
             name = "image" if (event.mime or "").startswith("image/") else "attachment"

@@ -111,6 +111,15 @@ def test_synthetic_text_is_marked_with_what_it_is() -> None:
     assert lines[-3:] == ["typed", "[truncated]", "cut"]
 
 
+def test_the_labels_of_a_result_are_said_once() -> None:
+    labels = ("truncated", "inferred")
+    alone = shown(Message(record="1"), ToolResult(call="1", output="x", labels=labels))
+    assert alone[2:] == ["[inferred] [truncated]", "  ← ok: x"]
+    call = ToolCall(call="1", name="ls")
+    called = shown(Message(record="1"), call, ToolResult(call="1", output="x", labels=labels))
+    assert called[2:] == ["→ ls", "  ← ok [inferred] [truncated]: x"]
+
+
 def test_a_subagent_without_a_transcript() -> None:
     assert shown(
         ToolCall(call="1", name="task", input={"prompt": "Look"}),
