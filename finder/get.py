@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -92,9 +93,10 @@ def resolve_path(library: Library, path: Path) -> Entry:
     if len(tops) == 1:
         return _entry(library, tops[0])
     if tops:
+        root = f"--root {shlex.quote(str(path))}"
         raise AmbiguousError(
             f"{path} holds {_several(len(tops))}",
-            hint=f"finder find --root {path} lists them; finder get --root {path} ID shows one",
+            hint=f"finder find {root} lists them; finder get {root} ID shows one",
             candidates=_listed(library, tops),
         )
     if library.problems:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 from finder.adapter import Resume
 from finder.errors import FinderError, StoreError
 from finder.library import Entry, Library
@@ -35,7 +37,9 @@ def required(library: Library, entry: Entry) -> Resume:
     if resume is not None:
         return resume
     session = entry.session
-    hint = f"finder resume {session.ref} --in TOOL goes on with a copy in another tool"
+    # Some tools take any name for an id; what is said here may be pasted into a shell.
+    ref = shlex.quote(str(session.ref))
+    hint = f"finder resume {ref} --in TOOL goes on with a copy in another tool"
     if "unmigrated" in session.labels:
         raise FinderError(
             f"{session.ref} is only in {session.ref.store}, where its own tool does not look "

@@ -42,6 +42,21 @@ def test_a_folder_with_a_name_that_no_system_takes_is_not_here(
     assert (done.code, "does not exist here" in done.err) == (1, True)
 
 
+def test_an_id_that_a_shell_would_run_is_quoted(
+    capsys: Capture, tmp_path: Path, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shelf.add("x; rm -r ~", labels=("unmigrated",))
+    done = caller(capsys, tmp_path, shelf)("resume", "x; rm -r ~")
+    assert "finder resume 'mem:x; rm -r ~' --in TOOL" in done.err
+    program = tmp_path / "mem"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    shelf.add("y; rm -r ~", directory=str(tmp_path / "gone"))
+    done = caller(capsys, tmp_path, shelf)("resume", "y; rm -r ~")
+    assert "finder resume 'mem:y; rm -r ~' --in mem --to-cwd DIR" in done.err
+
+
 # -- by row ------------------------------------------------------------------------------
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import tempfile
 from pathlib import Path
 
@@ -63,7 +64,7 @@ def installed(
         _refuse_another(setting, tool, done)
         planned = _planned(call, done)
         if runs and planned is not None:
-            again = f"finder resume {entry.session.ref} --in {tool} --print"
+            again = f"finder resume {shlex.quote(str(entry.session.ref))} --in {tool} --print"
             program_of(
                 planned,
                 missing=f"nothing was installed; {again} installs it and prints the command",
@@ -121,8 +122,9 @@ def _refuse_another(setting: Setting, tool: str, done: Conversion) -> None:
     entry = library.entry(key)
     if entry is None or {"trashed", "unmigrated"} & set(entry.session.labels):
         return
+    there, source = shlex.quote(str(entry.session.ref)), shlex.quote(str(top.source))
     raise WriteError(
         f"{tool} has this session already, as {entry.session.ref.id}",
-        hint=f"finder resume {entry.session.ref} goes on with it as it is there; "
-        f"finder convert {top.source} --to {tool} --install --replace renews it",
+        hint=f"finder resume {there} goes on with it as it is there; "
+        f"finder convert {source} --to {tool} --install --replace renews it",
     )

@@ -133,7 +133,8 @@ def program_of(resume: Resume, *, missing: str, gone: str) -> str:
 
 def _run(entry: Entry, resume: Resume) -> None:
     ref = entry.session.ref
-    copied = f"finder resume {ref} --in {ref.tool} --to-cwd DIR goes on with a copy elsewhere"
+    again = f"finder resume {shlex.quote(str(ref))} --in {ref.tool}"
+    copied = f"{again} --to-cwd DIR goes on with a copy elsewhere"
     program = program_of(resume, missing=quoted(resume), gone=copied)
     sys.stdout.flush()
     if os.name == "nt":  # there, exec returns to the shell at once

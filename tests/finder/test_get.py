@@ -117,6 +117,15 @@ def test_a_path_to_one_session() -> None:
         resolve_path(library(Shelf(HERE, error=unreadable(HERE))), HERE)
 
 
+def test_a_hint_can_be_given_to_a_shell() -> None:
+    shelf = Shelf(Path("/my disk; ls"))
+    shelf.add("one")
+    shelf.add("two")
+    with pytest.raises(AmbiguousError) as caught:
+        resolve_path(library(shelf), shelf.path)
+    assert "finder find --root '/my disk; ls' lists them" in str(caught.value.hint)
+
+
 def test_the_tree_of_subagents_in_order() -> None:
     shelf = Shelf(HERE)
     shelf.add("top")
