@@ -15,6 +15,7 @@ from finder.model import Event, Json, Opaque, Problem, Ref, Session, Subagent
 from finder.testing import AdapterContract, stores_below
 
 FIXTURES = Path(__file__).parents[2] / "fixtures" / "events"
+DAMAGED = Path(__file__).parents[1] / "damaged" / "events"
 ADAPTER = Events()
 
 # Lines of damaged.jsonl that are no events, so that they are kept whole, and those that are.
@@ -47,6 +48,10 @@ class TestEvents(AdapterContract):
         return found
 
 
+class TestDamagedEvents(TestEvents):
+    fixtures = DAMAGED
+
+
 def _whole(line: bytes) -> Json:
     text = line.decode("utf-8", "surrogateescape")
     try:
@@ -56,7 +61,8 @@ def _whole(line: bytes) -> Json:
 
 
 def odd(name: str) -> Store:
-    store = ADAPTER.detect(FIXTURES / "odd" / "store" / name)
+    folder = FIXTURES / "odd" if name == "odd.jsonl" else DAMAGED / "damaged"
+    store = ADAPTER.detect(folder / "store" / name)
     assert store is not None
     return store
 

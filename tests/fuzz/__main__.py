@@ -31,7 +31,7 @@ from finder.testing import fingerprint
 from tests.fuzz.mutate import mutations_for
 from tests.fuzz.reading import read_all
 
-FIXTURES = Path(__file__).parents[2] / "fixtures"
+ROOT = Path(__file__).parents[2]
 SECONDS = 5  # of the processor's time: the machine may have other work
 WAITING = 60  # of the clock's, for what waits without working, as for a named pipe
 MEGABYTES = 500
@@ -42,8 +42,8 @@ class TooSlowError(BaseException):
 
 
 def cases() -> list[Path]:
-    """The home folders of all fixture cases."""
-    return sorted(FIXTURES.glob("*/*/store"))
+    """The home folders of all fixture cases, and of those that are damaged by hand."""
+    return [*sorted(ROOT.glob("fixtures/*/*/store")), *sorted(ROOT.glob("tests/damaged/*/*/store"))]
 
 
 def play(seed: int, folder: Path) -> tuple[str, str | None]:
@@ -63,7 +63,7 @@ def play(seed: int, folder: Path) -> tuple[str, str | None]:
             done.append(f"{deed(chance, path)} of {path.relative_to(home)}")
         except (ValueError, OSError, sqlite3.DatabaseError):
             continue  # a file that was mutated before, or a name too long
-    what = f"{case.parent.relative_to(FIXTURES)}: {', '.join(done)}"
+    what = f"{case.parent.relative_to(ROOT)}: {', '.join(done)}"
     return what, broken(home, seed)
 
 
