@@ -27,6 +27,12 @@ def resumption(library: Library, entry: Entry) -> Resume | None:
     return None
 
 
+def command_line(resume: Resume) -> str:
+    """The command as a line for the shell."""
+    command = shlex.join(resume.argv)
+    return f"cd {shlex.quote(resume.cwd)} && {command}" if resume.cwd else command
+
+
 def required(library: Library, entry: Entry) -> Resume:
     """Like `resumption`.
 

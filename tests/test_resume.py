@@ -57,6 +57,12 @@ def test_an_id_that_a_shell_would_run_is_quoted(
     assert "finder resume 'mem:y; rm -r ~' --in mem --to-cwd DIR" in done.err
 
 
+def test_the_command_has_the_path_as_it_is(capsys: Capture, tmp_path: Path, shelf: Shelf) -> None:
+    shelf.add("spaced", directory="/two  spaces")
+    done = caller(capsys, tmp_path, shelf)("resume", "spaced", "--print")
+    assert done.out == "cd '/two  spaces' && mem --go spaced\n"
+
+
 # -- by row ------------------------------------------------------------------------------
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from finder import delivery, jsonio, sidecar
-from finder.adapter import Adapter, Resume
+from finder.adapter import Adapter
 from finder.cli import declare, options
-from finder.cli.failure import tell_problems
+from finder.cli.failure import tell_notes, tell_problems
 from finder.cli.get import located
 from finder.cli.output import say, write_bytes, write_json
 from finder.cli.setting import Setting
@@ -22,6 +21,7 @@ from finder.errors import ExitCode, NotFoundError, UsageError
 from finder.files import is_folder, write
 from finder.library import Entry, Library
 from finder.model import Problem
+from finder.resume import command_line
 from finder.staging import FileStaging, Staging, StoreStaging
 
 if TYPE_CHECKING:
@@ -118,8 +118,7 @@ def command(  # noqa: PLR0913  (one parameter for each option)
         if strict:
             done.refuse_losses()
         tell_problems(call.problems)
-        for note in call.notes:
-            say(f"finder: {note}", aside=True)
+        tell_notes(call.notes)
         found = None if dry_run else call.delivered(done)
         _tell(call, done, found, receipt, as_json)
     return ExitCode.PARTIAL if call.incomplete else ExitCode.DONE
@@ -314,7 +313,7 @@ def _tell(
 
 
 def _whereabouts(found: Delivery) -> list[str]:
-    from finder.render.text import line
+    from finder.render.text import block
 
     lines = []
     if found.store is not None:
@@ -323,10 +322,5 @@ def _whereabouts(found: Delivery) -> list[str]:
         lines.append(str(found.files[0]))
     elif found.files:
         lines.append(f"{len(found.files)} files, the last of them {found.files[-1]}")
-    lines += [_quoted(resume) for resume in found.resumes if resume]
-    return [f"  {line(text)}" for text in lines]
-
-
-def _quoted(resume: Resume) -> str:
-    command = shlex.join(resume.argv)
-    return f"cd {shlex.quote(resume.cwd)} && {command}" if resume.cwd else command
+    lines += [command_line(resume) for resume in found.resumes if resume]
+    return [f"  {block(text)}" for text in lines]

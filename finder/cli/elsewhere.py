@@ -10,7 +10,7 @@ import click
 
 from finder.adapter import Resume
 from finder.cli.convert import Call
-from finder.cli.failure import tell_problems
+from finder.cli.failure import tell_notes, tell_problems
 from finder.cli.resume import program_of
 from finder.cli.setting import Setting
 from finder.convert import Conversion
@@ -104,8 +104,7 @@ def _planned(call: Call, done: Conversion) -> Resume | None:
 
 def _show(call: Call, done: Conversion) -> None:
     tell_problems(call.problems)
-    for note in call.notes:
-        click.echo(f"finder: {note}", err=True)
+    tell_notes(call.notes)
     for text in summary(done, call.to, call.setting.room):
         click.echo(text, err=True)
 

@@ -41,3 +41,9 @@ def tell_problems(problems: Sequence[Problem]) -> None:
     if len(problems) > _MOST_PROBLEMS:
         rest = len(problems) - _MOST_PROBLEMS
         say(f"finder: and {rest} more problems; --json lists all of them", aside=True)
+
+
+def tell_notes(notes: Sequence[str]) -> None:
+    """Say on stderr what the user should know besides."""
+    for note in notes:
+        say(line(f"finder: {note}"), aside=True)

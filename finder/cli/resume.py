@@ -24,8 +24,8 @@ from finder.errors import FinderError, NotFoundError, UsageError
 from finder.find import Query, find
 from finder.library import Entry, Library
 from finder.render import data
-from finder.render.text import line
-from finder.resume import required
+from finder.render.text import block
+from finder.resume import command_line, required
 
 
 @click.command(
@@ -92,7 +92,7 @@ def command(
     if as_json:
         write_json(data.resume(resume))
     elif only_print:
-        click.echo(line(quoted(resume)))
+        click.echo(block(command_line(resume)))  # a path may have two spaces in a row
     else:
         _run(entry, resume)
 
@@ -106,12 +106,6 @@ def _last_here(setting: Setting, roots: tuple[str, ...]) -> tuple[Library, Entry
             hint="finder find lists those of all folders; finder resume ID continues one",
         )
     return library, answer.rows[0].entry
-
-
-def quoted(resume: Resume) -> str:
-    """The command as a line for the shell."""
-    command = shlex.join(resume.argv)
-    return f"cd {shlex.quote(resume.cwd)} && {command}" if resume.cwd else command
 
 
 def program_of(resume: Resume, *, missing: str, gone: str) -> str:
@@ -135,7 +129,7 @@ def _run(entry: Entry, resume: Resume) -> None:
     ref = entry.session.ref
     again = f"finder resume {shlex.quote(str(ref))} --in {ref.tool}"
     copied = f"{again} --to-cwd DIR goes on with a copy elsewhere"
-    program = program_of(resume, missing=quoted(resume), gone=copied)
+    program = program_of(resume, missing=command_line(resume), gone=copied)
     sys.stdout.flush()
     if os.name == "nt":  # there, exec returns to the shell at once
         sys.exit(subprocess.call([program, *resume.argv[1:]], cwd=resume.cwd))

@@ -159,6 +159,18 @@ def test_a_working_directory_that_is_not_here_is_said(call: Calling) -> None:
     assert "/nowhere does not exist here" in done.err
 
 
+def test_what_is_said_besides_is_harmless_on_a_terminal(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, shelf_path: Path
+) -> None:
+    shelf = Shelf(shelf_path)
+    shelf.add("ses", directory="/x\x1b]0;owned\x07")
+    registry = Registry.of(Memory(shelf), Plain(), Events())
+    call = caller(capsys, tmp_path, registry=registry)
+    done = call("convert", "ses", "--to", "plain", "--dry-run")
+    assert "does not exist here" in done.err
+    assert "\x1b" not in done.err
+
+
 # -- what is not written ---------------------------------------------------------------------
 
 
