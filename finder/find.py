@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from finder.adapter import Store, Want, Word
 from finder.library import Below, Entry, Key, Library, key_of
-from finder.match import Match, Matcher, Score
+from finder.match import Match, Matcher, Score, below
 from finder.model import Problem, Session
 
 if TYPE_CHECKING:
@@ -35,6 +35,8 @@ class Query(NamedTuple):
         subagents: they are rows of their own, not folded under their parents.
         limit: at most so many rows; 0: all.
         sort: default: by relevance where there are words, else the last updated first.
+        here: spellings of the caller's folder: of equally relevant sessions those in it or below
+            it come first.
     """
 
     words: tuple[str, ...] = ()
@@ -47,6 +49,7 @@ class Query(NamedTuple):
     subagents: bool = False
     limit: int = 20
     sort: Sort | None = None
+    here: tuple[str, ...] = ()
 
     @property
     def order(self) -> Sort:
@@ -65,6 +68,10 @@ class Query(NamedTuple):
         # Of a folder with two spellings, such as one behind a link, only we can tell.
         directory = self.directories[0] if len(self.directories) == 1 else None
         return Want(directory=directory, since=self.since, until=self.until)
+
+    def is_near(self, session: Session) -> bool:
+        """Whether a session is one of the caller's folder."""
+        return _is_inside(session.directory, self.here)
 
     def fits(self, session: Session) -> bool:
         """Whether a session passes all but the words."""
@@ -284,18 +291,26 @@ class _Search:
                 groups.setdefault(top, []).append(key)
         rows = [self._row(top, members) for top, members in groups.items()]
         kept = [row for row in rows if self.query.archived or not is_archived(row.session)]
-        return sorted(kept, key=ORDERS[self.query.order])
+        return sorted(kept, key=self._order)
+
+    def _order(self, row: Row) -> tuple[object, ...]:
+        order = ORDERS[self.query.order](row)
+        if self.query.order != "relevance":
+            return order
+        best, *rest = order
+        return best, not self.query.is_near(row.session), *rest
 
     def _row(self, top: Key, members: list[Key]) -> Row:
         entry = self.library.entry(top)
         assert entry is not None  # it matched, or was looked up as an ancestor
-        scores = [s for s in map(self.scores.get, members) if s is not None]
         own = self.scores.get(top)
-        best = max(scores, key=lambda s: s.value, default=None)
+        others = (self.scores.get(key) for key in members if key != top)
+        best = max(filter(None, others), key=lambda s: s.value, default=None)
+        values = ([own.value] if own else []) + ([below(best.value)] if best else [])
         why = own or best
         return Row(
             entry=entry,
-            score=best.value if best else None,
+            score=max(values, default=None),
             matched=why.matched if why else (),
         )
 
@@ -304,9 +319,9 @@ class _Search:
         matching = set(self.scores) if self.query.words or self.query.filters else set()
         counted = []
         for row in rows:
-            below = tuple(trees[key_of(row.session)])
-            matched = tuple(b for b in below if key_of(b.session) in matching)
-            counted.append(row._replace(subagents=below, matched_subagents=matched))
+            tree = tuple(trees[key_of(row.session)])
+            matched = tuple(b for b in tree if key_of(b.session) in matching)
+            counted.append(row._replace(subagents=tree, matched_subagents=matched))
         return counted
 
 

@@ -9,21 +9,25 @@ All words must match. Each word is judged by itself, by the best of the session'
     fuzzy      a word is one or two typing errors away from it
 
 A session's score is that of its worst word, raised a little by the others. The gaps between the
-tiers are wider than all that can be gained within one, so no better tier is ever outranked.
+tiers are wider than all that can be gained within one, so no better tier is ever outranked, but
+by several words that stand in the title side by side, just as they were typed.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import NamedTuple
 
 from finder.model import Session
 
-_VALUES = {"exact": 1.0, "whole": 0.9, "prefix": 0.7, "substring": 0.5, "fuzzy": 0.25}
-_PHRASE = 0.95  # several words, standing side by side in the title
+_VALUES = {"exact": 1.0, "whole": 0.9, "prefix": 0.7, "substring": 0.5}
+_FUZZY = (0.25, 0.25, 0.2)  # by the number of errors
+# Several words, standing side by side in the title; the last one may be the beginning of a word.
+_PHRASE, _PHRASE_BEGUN = 0.95, 0.92
+_BELOW = 0.02  # what a hit in a subagent counts less for the session above it
 # A hit in a directory or an agent's name counts a little less than one in a title.
 _BESIDE_TITLE = {"exact": 0.95, "whole": 0.85, "prefix": 0.65, "substring": 0.45}
 _SHORTEST_ID_PREFIX = 4
@@ -93,7 +97,8 @@ class Matcher:
         self._whole = [re.compile(_starting(word) + r"(?![^\W_])") for word in self.words]
         self._start = [re.compile(_starting(word)) for word in self.words]
         self._phrase_there = re.compile(_starting(self._phrase) + r"(?![^\W_])")
-        self._close: dict[str, frozenset[str]] = {}
+        self._phrase_begun = re.compile(_starting(self._phrase))
+        self._close: dict[str, dict[str, int]] = {}
         self._tiers: dict[tuple[int, str, str], str] = {}  # few agents and folders stand often
 
     @property
@@ -128,11 +133,11 @@ class Matcher:
 
     def others(self, word: str) -> list[str]:
         """The other words that are a typing error away from this one, once learned."""
-        return sorted(self.close(word) - {word})
+        return sorted(self.close(word).keys() - {word})
 
-    def close(self, word: str) -> frozenset[str]:
-        """The words that are a typing error away from this one of the query, once learned."""
-        return self._close.get(word, frozenset())
+    def close(self, word: str) -> Mapping[str, int]:
+        """The words that are typing errors away from this one, once learned; how many errors."""
+        return self._close.get(word, {})
 
     def score(self, fields: Fields, *, fuzzy: bool = False) -> Score | None:
         """The score, if every word is there; with `fuzzy` or nearly so."""
@@ -170,14 +175,18 @@ class Matcher:
         values = [hit[0] for hit in found]
         least = min(values)
         value = 0.75 * least + 0.25 * sum(values) / len(values)
-        if fields.title and least > _VALUES["fuzzy"]:
+        if fields.title and least > _FUZZY[0]:
             value = max(value, self._phrase_value(fields.title))
         return round(value, 4)
 
     def _phrase_value(self, title: str) -> float:
         if title == self._phrase:
             return 1.0
-        return _PHRASE if len(self.words) > 1 and self._phrase_there.search(title) else 0.0
+        if len(self.words) == 1 or self._phrase not in title:
+            return 0.0
+        if self._phrase_there.search(title):
+            return _PHRASE
+        return _PHRASE_BEGUN if self._phrase_begun.search(title) else 0.0
 
     def _best(self, index: int, word: str, fields: Fields) -> _Hit | None:
         best: _Hit | None = None
@@ -210,24 +219,31 @@ class Matcher:
         return "whole" if self._whole[index].search(text) else "prefix"
 
     def _nearly(self, word: str, fields: Fields) -> _Hit | None:
-        close = self._close.get(word)
-        if close and not close.isdisjoint(fields.vocabulary()):
-            field = "title" if not close.isdisjoint(_words(fields.title)) else "directory"
-            return _VALUES["fuzzy"], field, "fuzzy"
-        return None
+        close = self.close(word)
+        there = close.keys() & fields.vocabulary() if close else ()
+        if not there:
+            return None
+        errors = min(close[other] for other in there)
+        field = "directory" if there.isdisjoint(_words(fields.title)) else "title"
+        return _FUZZY[errors], field, "fuzzy"
 
 
-def _near(word: str, vocabulary: Sequence[str]) -> frozenset[str]:
+def below(value: float) -> float:
+    """What a subagent's score is worth to the session above it: its own title says more."""
+    return round(value - _BELOW, 4)
+
+
+def _near(word: str, vocabulary: Sequence[str]) -> dict[str, int]:
     """The words that are typing errors away from this one, as far as both allow; also itself."""
     allowed = typos_allowed(word)
     alike = _alike(word, allowed, vocabulary) if allowed else []
     if not set(alike) - {word}:
-        return frozenset(alike)
+        return dict.fromkeys(alike, 0)
     # It takes 10 ms to load, a quarter of a search, and most words are like no other.
     from rapidfuzz.distance import OSA
 
     distances = {other: OSA.distance(word, other, score_cutoff=allowed) for other in alike}
-    return frozenset(o for o, d in distances.items() if d <= min(allowed, typos_allowed(o)))
+    return {o: d for o, d in distances.items() if d <= min(allowed, typos_allowed(o))}
 
 
 def _alike(word: str, errors: int, vocabulary: Sequence[str]) -> list[str]:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from finder.find import ORDERS, Query, Row, is_archived, looks_like_id
 from finder.library import Below, Library, key_of, parent_of
-from finder.match import Fields, Matcher
+from finder.match import Fields, Matcher, below
 
 _CHUNK = 2_000  # sessions between two looks at whether the answer is still wanted
 _REMEMBERED = 32  # earlier queries
@@ -72,6 +72,7 @@ class Index:
         self._parents = self._links()
         self._tops = [self._top(place) for place in range(len(entries))]
         self._fitting = [n for n, entry in enumerate(entries) if self._query.fits(entry.session)]
+        self._near = self._places_near()
         self._children = self._families()
         self._left: dict[tuple[str, ...], list[int]] = {}
 
@@ -189,25 +190,27 @@ class Index:
         for place, score in scores.items():
             top = place if own else self._tops[place]
             members.setdefault(top, []).append(place)
-            if score is not None and score > best.get(top, 0.0):
-                best[top] = score
+            if score is not None:
+                worth = score if place == top else below(score)
+                best[top] = max(best.get(top, 0.0), worth)
         tops = sorted(members)  # the numbers are in the order of an answer without words
         if not self._query.archived:
             tops = [top for top in tops if not is_archived(self._entries[top].session)]
         if words:
+            tops.sort(key=self._near.__contains__, reverse=True)
             tops.sort(key=best.__getitem__, reverse=True)
         hits = _Hits(tops=tops, members=members, scores=best if words else None)
         return Found(self, hits, counts=bool(words) or self._query.filters)
 
     def row(self, top: int, score: float | None, matching: Sequence[int]) -> Row:
         """A row as `find` would make it, but for why it matched."""
-        below = tuple(self._below(top))
+        tree = tuple(self._below(top))
         keys = {key_of(self._entries[place].session) for place in matching}
         return Row(
             entry=self._entries[top],
             score=score,
-            subagents=below,
-            matched_subagents=tuple(b for b in below if key_of(b.session) in keys),
+            subagents=tree,
+            matched_subagents=tuple(b for b in tree if key_of(b.session) in keys),
         )
 
     def _top(self, place: int) -> int:
@@ -225,6 +228,12 @@ class Index:
         sessions = [entry.session for entry in self._entries]
         places = {key_of(session): n for n, session in enumerate(sessions)}
         return [key and places.get(key) for key in map(parent_of, sessions)]
+
+    def _places_near(self) -> frozenset[int]:
+        """The sessions of the caller's folder."""
+        sessions = (entry.session for entry in self._entries)
+        near = (n for n, session in enumerate(sessions) if self._query.is_near(session))
+        return frozenset(near) if self._query.here else frozenset()
 
     def _families(self) -> dict[int, list[int]]:
         found: dict[int, list[int]] = {}

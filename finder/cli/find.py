@@ -99,6 +99,7 @@ def command(  # noqa: PLR0913  (one parameter for each option)
         subagents=subagents,
         limit=limit,
         sort=sort,
+        here=folder_spellings(setting, ".") if words else (),
     )
     library = setting.library(roots, known_tools(setting, tools))
     sought = _sought(text or words, synthetic=not no_synthetic)

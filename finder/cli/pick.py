@@ -48,7 +48,11 @@ def command(
     """
     setting = setting_of(ctx)
     check(setting, only_print=only_print)
-    query = Query(directories=folder_spellings(setting, cwd), limit=max(setting.lines, _LEAST_ROWS))
+    query = Query(
+        directories=folder_spellings(setting, cwd),
+        limit=max(setting.lines, _LEAST_ROWS),
+        here=folder_spellings(setting, "."),
+    )
     known = known_tools(setting, tools)
     library = setting.library(roots, known)
     if not library.sources:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 import shutil
 import sqlite3
+from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
 
@@ -29,21 +30,31 @@ _INSERT_SESSION = """
 
 def make_database(home: Path, shape: Shape) -> dict[str, str]:
     """A home folder with a database; the ids of what is planted in it."""
+    sessions, contents = made(shape)
+    write_database(home, sessions, contents, shape.seed)
+    return planted(sessions)
+
+
+def write_database(
+    home: Path,
+    sessions: list[MadeSession],
+    contents: Iterable[tuple[MadeSession, list[MadeMessage]]] = (),
+    seed: int = 1,
+) -> None:
+    """A home folder with a database of these sessions."""
     path = home / _DATA / "opencode.db"
     path.parent.mkdir(parents=True)
     shutil.copyfile(_FIXTURE, path)
     path.chmod(0o644)
-    sessions, contents = made(shape)
     with closing(sqlite3.connect(path)) as connection:
         connection.executescript("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF")
         projects = _emptied(connection)
-        chosen = random.Random(shape.seed)
+        chosen = random.Random(seed)
         connection.executemany(_INSERT_SESSION, (_row(s, projects, chosen) for s in sessions))
         for session, messages in contents:
             _put(connection, session, messages)
         connection.commit()
         connection.execute("VACUUM")
-    return planted(sessions)
 
 
 def _emptied(connection: sqlite3.Connection) -> list[str]:

@@ -19,7 +19,7 @@ _LAST = 1_792_000_000_000  # milliseconds UTC: the newest session of every store
 _SPAN = 2 * 365 * 24 * 3_600_000
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _AGENTS = ("general", "explore", "review")
-_FOLDERS = (
+FOLDERS = (
     "webapp|api server|billing|mobile-app|infra|design-system|docs|data-pipeline|auth-service"
     "|search|notifications|admin|cli-tools|scratch|monorepo/packages/ui|monorepo/packages/core"
 ).split("|")
@@ -100,7 +100,7 @@ def _sessions(shape: Shape, chosen: random.Random, clock: Clock) -> list[MadeSes
         if is_root:
             created = _LAST - _SPAN + number * step + chosen.randrange(step // 2)
             title, parent, agent = next(titles), None, "build"
-            directory = f"/home/dev/code/{chosen.choice(_FOLDERS)}"
+            directory = f"/home/dev/code/{chosen.choice(FOLDERS)}"
         else:
             above = found[chosen.randrange(number if chosen.random() < 0.1 else roots)]
             created = above.created + chosen.randrange(1, max(step // 2, 2))
@@ -240,7 +240,7 @@ class _Writer:
         if self.session.rare:
             output = f"{output}\nwarning: {RARE_WORD.capitalize()} of the cache is incomplete\n"
             self.session.rare = False
-        path = f"{self.session.directory}/src/{self.chosen.choice(_FOLDERS)}/index.ts"
+        path = f"{self.session.directory}/src/{self.chosen.choice(FOLDERS)}/index.ts"
         given = {"command": "npm test -- --watch=false"} if name == "bash" else {"filePath": path}
         return self._called(name, at, given, output, {"truncated": False})
 

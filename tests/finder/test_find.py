@@ -145,6 +145,33 @@ def test_a_title_counts_more_than_a_directory() -> None:
     assert search(shelf, "parser") == ["title", "directory"]
 
 
+def test_what_is_typed_stands_before_words_apart_even_if_the_last_is_not_finished() -> None:
+    shelf = Shelf(HERE)
+    shelf.add("apart", "Login: fix it", updated=3)
+    shelf.add("begun", "Please fix logins", updated=1)
+    shelf.add("inside", "Prefix logins", updated=2)
+    assert search(shelf, "fix login") == ["begun", "apart", "inside"]
+
+
+def test_of_equals_those_of_the_callers_folder_come_first() -> None:
+    shelf = Shelf(HERE)
+    shelf.add("here", "The parser", directory="/w/app", updated=1)
+    shelf.add("below", "A parser", directory="/w/app/ui", updated=2)
+    shelf.add("beside", "Your parser", directory="/w/apple", updated=3)
+    shelf.add("better", "Parser", directory="/x", updated=0)
+    assert search(shelf, "parser") == ["better", "beside", "below", "here"]
+    assert search(shelf, "parser", here=("/w/app",)) == ["better", "below", "here", "beside"]
+    newest = ["beside", "below", "here", "better"]
+    assert search(shelf, "parser", here=("/w/app",), sort="updated") == newest
+
+
+def test_one_error_is_closer_than_two() -> None:
+    shelf = Shelf(HERE)
+    shelf.add("two", "A generator", updated=2)
+    shelf.add("one", "The separator", updated=1)
+    assert search(shelf, "seperator") == ["one", "two"]
+
+
 def test_case_and_composition_do_not_matter() -> None:
     shelf = Shelf(HERE)
     shelf.add("a", "Grüße aus ÖSTERREICH")
@@ -244,7 +271,7 @@ def test_subagents_are_folded_and_counted_at_any_depth(family: Shelf) -> None:
 
 def test_a_parent_is_listed_for_its_descendant(family: Shelf) -> None:
     found = rows(family, words=("changelog",))
-    assert list(found) == ["root", "other"]
+    assert list(found) == ["other", "root"], "an own title says more than that of a subagent"
     assert [b.session.ref.id for b in found["root"].matched_subagents] == ["grandkid"]
     assert found["root"].matched[0].tier == "whole"
     assert list(rows(family, agent="Explore")) == ["root"]

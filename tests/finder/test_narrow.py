@@ -74,8 +74,13 @@ def test_the_rows_are_those_of_find(tmp_path: Path, seed: int) -> None:
 
 @pytest.mark.parametrize(
     "query",
-    [Query(directories=("/home/u",)), Query(agent="Build"), Query(since=30, archived=False)],
-    ids=["directory", "agent", "since"],
+    [
+        Query(directories=("/home/u",)),
+        Query(agent="Build"),
+        Query(since=30, archived=False),
+        Query(here=("/home/u/api",)),
+    ],
+    ids=["directory", "agent", "since", "here"],
 )
 def test_filters_are_those_of_find(tmp_path: Path, query: Query) -> None:
     shelf = made(tmp_path, 120, 1)
