@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from finder.adapter import Adapter, Candidate, Names, Store, Want
+from finder.adapter import Adapter, Candidate, Names, Outline, Store, Want
 from finder.errors import NotFoundError, StoreError
 from finder.model import Problem, Ref, Session
 
@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from finder.model import Event
     from finder.words import Sought
 
-_BEGINNING = 6  # messages
+_BEGINNING = 4  # messages
+
+T = TypeVar("T")
 
 
 class Source:
@@ -56,6 +58,22 @@ class Source:
             self._ask(Want())
             self.whole = True
         return list(self.known.values()) if self.whole else self._ask(want)
+
+    def outlines(self) -> list[Outline]:
+        """Where all sessions stand; of a database without learning their headers."""
+        if not self.whole and self.store.kind == "database":
+            return self._read(lambda: self.adapter.outlines(self.store))
+        return [
+            Outline(s.ref.id, s.parent.id if s.parent else None, s.updated)
+            for s in self.listing(Want())
+        ]
+
+    def forget(self, session_id: str) -> None:
+        """Let go of a header; a store that was read whole keeps it."""
+        if not self.whole:
+            self.known.pop(session_id, None)
+            self._absent.discard(session_id)
+            self._below_known.discard(session_id)
 
     def newest(self, want: Want, before: int) -> list[Session]:
         """Like `listing`, for a `want` with `newest`; `before` sessions were given last time."""
@@ -194,7 +212,16 @@ class Source:
         return self._collect(lambda: self.adapter.sessions(self.store, asked))
 
     def _collect(self, ask: Callable[[], Iterable[Session | Problem]]) -> list[Session]:
-        given: list[Session] = []
+        given = self._read(ask)
+        for session in given:
+            known = self.known.get(session.ref.id)
+            if known is None or (session.updated or 0) > (known.updated or 0):
+                self.known[session.ref.id] = session
+                self.learned.add(session.ref.id)
+        return given
+
+    def _read(self, ask: Callable[[], Iterable[T | Problem]]) -> list[T]:
+        given: list[T] = []
 
         def read() -> None:
             for item in ask():
@@ -205,11 +232,6 @@ class Source:
 
         if not self.failed:
             self._guarded(read)
-        for session in given:
-            known = self.known.get(session.ref.id)
-            if known is None or (session.updated or 0) > (known.updated or 0):
-                self.known[session.ref.id] = session
-                self.learned.add(session.ref.id)
         return given
 
     def _guarded(self, ask: Callable[[], None]) -> None:

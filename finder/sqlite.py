@@ -22,6 +22,7 @@ import contextlib
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -35,10 +36,14 @@ Work = Callable[[sqlite3.Connection], T]
 _MAGIC = b"SQLite format 3\x00"
 _TRIES = 6
 _BUSY_SECONDS = 2.0
+_MOST_SCHEMAS = 16
 _SETTLED_NS = 2_000_000_000  # two steps of the coarsest clock, that of FAT
 _LOCK_SECONDS = 10.0  # to wait for another writer, which may be in the middle of a turn
 # A hostile schema can make one statement run for ever; this many seconds is a hang.
 _STATEMENT_SECONDS = 60.0
+
+
+_known_tables: dict[tuple[tuple[str, str], ...], dict[str, tuple[str, ...]]] = {}
 
 
 def is_database(path: Path) -> bool:
@@ -176,26 +181,73 @@ def is_text(value: str) -> bool:
     return True
 
 
+@contextlib.contextmanager
+def kept_open() -> Iterator[None]:
+    """Within this, in this thread, a database is opened once for all reads, while it is the same.
+
+    Between the reads nothing is locked.
+    """
+    kept: _Kept = {}
+    token = _kept.set(kept)
+    try:
+        yield
+    finally:
+        _kept.reset(token)
+        for _, connection in kept.values():
+            connection.close()
+
+
+_Kept = dict[str, tuple[Any, sqlite3.Connection]]  # by URI: what the file was like, and opened
+_kept: ContextVar[_Kept | None] = ContextVar("kept", default=None)
+
+
 def _run(path: Path, parameters: str, work: Work[T]) -> T:
     # as_uri quotes ? # and %, which would otherwise end the file's name.
     uri = f"{path.absolute().as_uri()}?{parameters}"
-    with contextlib.closing(
-        sqlite3.connect(uri, uri=True, timeout=_BUSY_SECONDS, factory=_Connection)
-    ) as connection:
+    kept = _kept.get()
+    if kept is None or "mode=ro" not in parameters:
+        with contextlib.closing(_opened(uri)) as connection:
+            return _done(connection, work)
+    stamped = _signature(path)
+    if uri not in kept or kept[uri][0] != stamped:
+        _close(kept, uri)
+        kept[uri] = stamped, _opened(uri)
+    try:
+        return _done(kept[uri][1], work)
+    except BaseException:
+        _close(kept, uri)
+        raise
+
+
+def _close(kept: _Kept, uri: str) -> None:
+    if uri in kept:
+        kept.pop(uri)[1].close()
+
+
+def _opened(uri: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(uri, uri=True, timeout=_BUSY_SECONDS, factory=_Connection)
+    try:
         connection.row_factory = sqlite3.Row
         connection.execute("PRAGMA trusted_schema=OFF")
         connection.execute("PRAGMA query_only=ON")
-        deadline = time.monotonic() + _STATEMENT_SECONDS
-        connection.set_progress_handler(lambda: int(time.monotonic() > deadline), 1_000_000)
-        try:
-            return work(connection)
-        except sqlite3.OperationalError as error:
-            if "decode to UTF-8" not in str(error):
-                raise
-            # Text that is not UTF-8: keep its bytes as surrogate escapes. The callback
-            # is slower than the built-in decoder, so it is used only here.
-            connection.text_factory = lambda data: data.decode("utf-8", "surrogateescape")
-            return work(connection)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _done(connection: sqlite3.Connection, work: Work[T]) -> T:
+    deadline = time.monotonic() + _STATEMENT_SECONDS
+    connection.set_progress_handler(lambda: int(time.monotonic() > deadline), 1_000_000)
+    try:
+        return work(connection)
+    except sqlite3.OperationalError as error:
+        if "decode to UTF-8" not in str(error):
+            raise
+        # Text that is not UTF-8: keep its bytes as surrogate escapes. The callback
+        # is slower than the built-in decoder, so it is used only here.
+        connection.text_factory = lambda data: data.decode("utf-8", "surrogateescape")
+        return work(connection)
 
 
 def transaction(path: Path, work: Work[T]) -> T:
@@ -233,12 +285,24 @@ def _is_busy(error: sqlite3.Error) -> bool:
     return "locked" in str(error) or "busy" in str(error)
 
 
-def tables(connection: sqlite3.Connection) -> dict[str, tuple[str, ...]]:
+def tables(connection: sqlite3.Connection) -> Mapping[str, tuple[str, ...]]:
     """The real tables, each with the names of its stored columns.
 
     Views, virtual tables and generated columns are left out: what they compute is not a
     record, and a hostile file could make the computation endless.
     """
+    # What a table's columns are follows from how it was made: asked once, for that takes as long
+    # as all the rest of a short read.
+    made = connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'table'")
+    schema = tuple(map(tuple, made.fetchall()))
+    if schema not in _known_tables:
+        if len(_known_tables) >= _MOST_SCHEMAS:
+            _known_tables.clear()
+        _known_tables[schema] = _tables(connection)
+    return _known_tables[schema]
+
+
+def _tables(connection: sqlite3.Connection) -> dict[str, tuple[str, ...]]:
     found: dict[str, list[str]] = {}
     # In one statement: asking for each table by itself takes as long as a search.
     columns = connection.execute(

@@ -9,7 +9,7 @@ there are fewer, those others fill the room that is left.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
 from finder.adapter import Candidate
@@ -18,7 +18,7 @@ from finder.library import Key, Library, key_of
 from finder.source import Source
 from finder.words import Sought
 
-_AT_ONCE = 16  # candidates whose headers are asked for together
+_AT_ONCE = 32  # candidates whose headers are asked for together
 _MOST_IDS = 5_000  # that a store is asked for; beyond that it is quicker to look at what it gives
 
 
@@ -60,16 +60,25 @@ class _TextSearch:
 
     def _search(self, limit: int) -> bool:
         """Look for rows until there are enough; whether all sessions were looked at."""
+        from finder import sqlite
+
         candidates = heapq.merge(*self._streams(), key=lambda found: -(found[1].updated or 0))
         while batch := list(islice(candidates, _AT_ONCE)):
-            keys = [(c.ref.tool, c.ref.id) for _, c in batch]
-            self.library.lookup(keys)
-            self.library.lookup_above(keys)
-            for (source, candidate), key in zip(batch, keys, strict=True):
-                self._look(source, candidate, key)
-                if limit and len(self.said) >= limit:
+            with sqlite.kept_open():
+                if self._are_enough(batch, limit):
                     return False
         return True
+
+    def _are_enough(self, batch: Sequence[tuple[Source, Candidate]], limit: int) -> bool:
+        """Look into these, until there are rows enough."""
+        keys = [(c.ref.tool, c.ref.id) for _, c in batch]
+        self.library.lookup(keys)
+        self.library.lookup_above(keys)
+        for (source, candidate), key in zip(batch, keys, strict=True):
+            self._look(source, candidate, key)
+            if limit and len(self.said) >= limit:
+                return True
+        return False
 
     def _streams(self) -> Iterator[Iterator[tuple[Source, Candidate]]]:
         want = self.query.narrowed

@@ -6,11 +6,14 @@ They keep every row that fits, and perhaps more: the caller looks at what it is 
 from __future__ import annotations
 
 from itertools import product
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from adapters.opencode.needles import not_ascii, quickest, untouched
 from finder.adapter import Want, Word
 from finder.words import folded
+
+if TYPE_CHECKING:
+    import sqlite3
 
 _SHORTEST = 3  # a shorter part of a word is in nearly every title
 _MOST_LETTERS = 6  # whose two cases are looked up in the index: 64 ranges
@@ -51,6 +54,26 @@ def condition(table: str, columns: tuple[str, ...], want: Want | None) -> tuple[
 def _effort(group: tuple[Word, ...]) -> tuple[int, int]:
     tests = sum(1 for word in group for field in word.fields if field != "id")
     return tests, -min((len(word.text) for word in group), default=0)
+
+
+def last_updated(
+    connection: sqlite3.Connection, table: str, where: str, values: list[Any], count: int
+) -> tuple[str, list[Any]]:
+    """A condition, narrowed to the last updated so many, in their order.
+
+    Sorting all would take longer than reading them. Those put in last are mostly the ones
+    updated last; as many as are wanted are not older than the oldest of them.
+    """
+    inserted = f"SELECT time_updated FROM {table}{where} ORDER BY rowid DESC LIMIT ?"
+    times = sorted(
+        (row[0] for row in connection.execute(inserted, [*values, 4 * count])
+         if isinstance(row[0], int)),
+        reverse=True,
+    )  # fmt: skip
+    if len(times) >= count:
+        where += f"{' AND' if where else ' WHERE'} time_updated >= ?"
+        values = [*values, times[count - 1]]
+    return f"{where} ORDER BY time_updated DESC LIMIT ?", [*values, count]
 
 
 def _begins(own: str, prefix: str, values: list[Any], most: int = _MOST_LETTERS) -> str:

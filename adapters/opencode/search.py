@@ -4,6 +4,9 @@ The sessions are gone through in chunks, each in one short read, so that the fir
 once and neither memory nor the program that is writing has to wait for the last. In a chunk SQL
 names the rows that may have a term (see `adapters.opencode.sieve`); of the sessions that may have
 all of them the rows are read as events, until each term was seen.
+
+Where nearly all sessions of a chunk have the terms, those of the next are told unseen: whoever
+asked will look at a few of them, and that is less work than to look at all here.
 """
 
 from __future__ import annotations
@@ -11,13 +14,11 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
 from adapters.opencode import beside, v2
-from adapters.opencode.conditions import condition
+from adapters.opencode.conditions import condition, last_updated
 from adapters.opencode.content import message_of, part_of, row_of
 from adapters.opencode.records import StoredMessage, story
 from adapters.opencode.schema import SESSION_TABLES, Tables, check
@@ -29,8 +30,9 @@ from finder.errors import StoreError
 from finder.model import Event, Ref
 from finder.words import Sought, Term, folded
 
-_FIRST_CHUNK, _LARGEST_CHUNK, _GROWTH = 32, 256, 4
-_ALONE, _MOST_THREADS = 2, 4
+_FIRST_CHUNK, _LARGEST_CHUNK, _GROWTH = 8, 256, 4
+_COMMON = 0.75  # of a chunk's sessions
+_MOST_THREADS = 4
 _FIRST_PAGE = _FIRST_CHUNK * (1 + _GROWTH + _GROWTH**2)
 
 
@@ -43,30 +45,39 @@ def candidates(path: Path, tool: str, sought: Sought, want: Want | None) -> Iter
         return sqlite.read(path, _Search(path, sieves, beside_it, chunk).having)
 
     for page in _pages(path, want):
-        for chunk, ids in _mapped(having, _chunks(page)):
-            for identifier, updated in chunk:
-                if identifier in ids:
-                    yield Candidate(Ref(tool, str(path), identifier), updated)
+        for identifier, updated in _passing(page, having):
+            yield Candidate(Ref(tool, str(path), identifier), updated)
 
 
-def _chunks(page: list[_Dated]) -> Iterator[list[_Dated]]:
-    """Small at first, so that the first answers come soon."""
+_Dated = tuple[str, int | None]  # a session's id, and when it was updated
+_Having = Callable[[Sequence[_Dated]], set[str]]
+
+
+def _passing(page: Sequence[_Dated], having: _Having) -> Iterator[_Dated]:
+    """Those of the sessions that may have all terms, in their order."""
     start, size = 0, _FIRST_CHUNK
-    while start < len(page):
-        yield page[start : start + size]
+    while start < len(page) and size < _LARGEST_CHUNK:
+        chunk = page[start : start + size]
+        ids = having(chunk)
+        yield from (dated for dated in chunk if dated[0] in ids)
         start += size
-        size = min(size * _GROWTH, _LARGEST_CHUNK)
+        if len(ids) >= _COMMON * len(chunk):
+            yield from page[start : start + _LARGEST_CHUNK]
+            start += _LARGEST_CHUNK
+        else:  # small at first, so that the first answers come soon
+            size = min(size * _GROWTH, _LARGEST_CHUNK)
+    chunks = (page[at : at + size] for at in range(start, len(page), size))
+    for chunk, ids in _at_once(having, chunks):
+        yield from (dated for dated in chunk if dated[0] in ids)
 
 
-def _mapped(
-    having: Callable[[Sequence[_Dated]], set[str]], chunks: Iterator[list[_Dated]]
-) -> Iterator[tuple[list[_Dated], set[str]]]:
-    """Each chunk with its answer; after the first few as many at once as there are processors.
+def _at_once(
+    having: _Having, chunks: Iterator[Sequence[_Dated]]
+) -> Iterator[tuple[Sequence[_Dated], set[str]]]:
+    """Each chunk with its answer; as many at once as there are processors.
 
     SQLite works without Python's lock, so that threads share the work.
     """
-    for chunk in islice(chunks, _ALONE):
-        yield chunk, having(chunk)
     rest = list(chunks)
     if not rest:
         return
@@ -79,21 +90,18 @@ def _mapped(
             yield from zip(some, threads.map(having, some), strict=True)
 
 
-_Dated = tuple[str, int | None]  # a session's id, and when it was updated
-
-
 def _pages(path: Path, want: Want | None) -> Iterator[list[_Dated]]:
     """All sessions, the last updated first: at first a few of them, then the others."""
     first = sqlite.read(path, lambda connection: _dated(connection, path, want, _FIRST_PAGE))
     yield first
     if len(first) == _FIRST_PAGE:
         known = {identifier for identifier, _ in first}
-        every = sqlite.read(path, lambda connection: _dated(connection, path, want, -1))
+        every = sqlite.read(path, lambda connection: _dated(connection, path, want))
         yield [dated for dated in every if dated[0] not in known]
 
 
 def _dated(
-    connection: sqlite3.Connection, path: Path, want: Want | None, most: int
+    connection: sqlite3.Connection, path: Path, want: Want | None, most: int | None = None
 ) -> list[_Dated]:
     tables = sqlite.tables(connection)
     check(tables, str(path))
@@ -104,12 +112,14 @@ def _dated(
             continue
         where, values = condition(table, columns, want)
         updated = "time_updated" if "time_updated" in columns else "NULL"
-        query = f"SELECT id, {updated} AS at FROM {table}{where} ORDER BY at DESC LIMIT ?"
-        for identifier, at in connection.execute(query, [*values, most]).fetchall():
+        if most is not None and updated != "NULL":
+            where, values = last_updated(connection, table, where, values, most)
+        query = f"SELECT id, {updated} AS at FROM {table}{where}"
+        for identifier, at in connection.execute(query, values).fetchall():
             if isinstance(identifier, str):
                 found.setdefault(identifier, at if isinstance(at, int) else None)
     newest = sorted(found.items(), key=lambda dated: -(dated[1] or 0))
-    return newest[:most] if most > 0 else newest
+    return newest[:most]
 
 
 class _Files(NamedTuple):
@@ -232,14 +242,16 @@ class _Mark(NamedTuple):
     plainly: bool
 
 
-@dataclass(slots=True)
 class _Search:
     """The search in one chunk of sessions."""
 
-    path: Path
-    sieves: Sequence[Sieve]
-    files: _Files
-    chunk: Sequence[_Dated]
+    def __init__(
+        self, path: Path, sieves: Sequence[Sieve], files: _Files, chunk: Sequence[_Dated]
+    ) -> None:
+        self.path = path
+        self.sieves = sieves
+        self.files = files
+        self.chunk = chunk
 
     def having(self, connection: sqlite3.Connection) -> set[str]:
         """The ids of those sessions that may have all terms."""
