@@ -226,5 +226,6 @@ def spoken(events: Iterable[Event]) -> Iterator[tuple[Event, Role | None]]:
     for event in events:
         if isinstance(event, Message):
             message, role = event.record, event.role
-        belongs = event.role is None and event.message in {None, message}
+        # What names no message, such as what a session cost, belongs to none.
+        belongs = event.role is None and event.message is not None and event.message == message
         yield event, role if belongs else event.role

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from finder.errors import AmbiguousError, NotFoundError, StoreError
+from finder.event import spoken
 from finder.get import Choice, Left, resolve, resolve_path, story, subagents
 from finder.library import Library
 from finder.model import Compaction, Event, Message, Notice, Ref, Text
@@ -158,6 +159,17 @@ def test_the_numbers_are_those_of_the_whole_story() -> None:
     ]
     assert told(events) == [(0, "a"), (1, "b"), (2, "c")]
     assert told(events, synthetic=False) == [(0, "a"), (2, "c")]
+
+
+def test_the_role_is_that_of_the_message_that_an_event_belongs_to() -> None:
+    events: list[Event] = [
+        Message(record="m1", message="m1", role="user"),
+        Text(text="of it", message="m1"),
+        Text(text="with a role of its own", message="m1", role="tool"),
+        Text(text="of another", message="m0"),
+        Notice(kind="state", text="of none"),
+    ]
+    assert [role for _, role in spoken(events)] == ["user", "user", "tool", None, None]
 
 
 def test_a_folder_that_two_tools_keep_sessions_in_tells_those_of_both() -> None:
