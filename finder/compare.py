@@ -82,7 +82,7 @@ def differences(
         ids: the ids that sessions have in the target, for what refers to them.
     """
     report = report or Report()
-    pairing = Pairing.of(items(source, report.gone), items(written), report)
+    pairing = Pairing.of(items(source, report), items(written), report)
     return _Comparison(pairing, pairing.pairs, ids or {}).differences()
 
 

@@ -34,13 +34,13 @@ _APART = frozenset(
     {"type", "record", "message", "raw", "labels", "role", "usage", "input", "child", "keep"}
 )
 _CONTENT: dict[str, tuple[str, ...]] = {
-    "message": (),
+    "message": ("role",),
     "text": ("text",),
     "reasoning": ("text", "signature"),
-    "tool_call": ("call", "name", "input"),
-    "tool_result": ("call", "output"),
+    "tool_call": ("name", "input"),
+    "tool_result": ("output",),
     "attachment": ("name", "data", "url", "path"),
-    "subagent": ("call", "prompt", "result"),
+    "subagent": ("prompt", "result"),
     "compaction": (),
     "notice": ("kind", "text"),
     "opaque": ("kind", "raw"),
@@ -51,32 +51,36 @@ _WITHOUT_IDS: dict[str, tuple[str, ...]] = {
     "tool_result": ("output",),
     "attachment": ("data", "url", "path"),
 }
-_IDENTITY = {"tool_call": "call", "tool_result": "call", "opaque": "kind", "notice": "kind"}
+_IDENTITY = {"message": "role", "attachment": "name", "opaque": "kind", "notice": "kind"}
 # What says the same in another type of event: the text of a thought told as an answer.
 _WORDS = ("text", "output", "result", "prompt")
 
 
 class Item(NamedTuple):
-    """An event to be compared: its place in its own stream, and who speaks."""
+    """An event to be compared: its place in its own stream, who speaks, and the id of its call."""
 
     seq: int
     event: Event
     role: Role | None
+    call: str | None
 
 
-def items(events: Sequence[Event], gone: Collection[int] = ()) -> list[Item]:
+def items(events: Sequence[Event], report: Report | None = None) -> list[Item]:
     """The events to compare, each result and subagent directly after its call.
 
-    `gone` are events, by `id()`, that are said not to be in the target: nothing can follow them.
+    What the report says to be gone is followed by nothing; calls that have other ids in the target
+    are known by those.
     """
+    report = report or Report()
     message, role = None, None
     found: list[Item] = []
     for seq, event in enumerate(events):
         if isinstance(event, Message):
             message, role = event.record, event.role
         inherited = role if event.message in {None, message} else None
-        found.append(Item(seq, event, event.role or inherited))
-    belonging = _belonging(events, gone)
+        call = report.calls.get(id(event)) or getattr(event, "call", None)
+        found.append(Item(seq, event, event.role or inherited, call))
+    belonging = _belonging(events, report.gone)
     placed = {index for indices in belonging.values() for index in indices}
     order: list[Item] = []
     for index, item in enumerate(found):
@@ -117,6 +121,7 @@ def _came_with_result(event: Event) -> bool:
 
 
 _Key = Callable[[Item], Hashable]
+_Known = tuple[int, ...]  # see `_Features.of`
 
 
 @dataclass(slots=True)
@@ -142,7 +147,8 @@ class Pairing:
         one = [features.of(item) for item in ours[start:]]
         other = [features.of(item) for item in theirs[start:]]
         pairing = cls(ours, theirs, rising=[(index, index) for index in range(start)])
-        pairing.rising += [(start + a, start + b) for a, b in aligned(one, other)]
+        rising = _without_doubtful(aligned(one, other), one, other)
+        pairing.rising += [(start + a, start + b) for a, b in rising]
         kept = [index for index, item in enumerate(ours) if id(item.event) not in gone]
         for key in (_content, _said, _without_ids, _identity, _main_content, _as_file):
             pairing._find_moved(kept, key)
@@ -177,20 +183,24 @@ class _Features:
 
     def of(self, item: Item) -> tuple[int, ...]:
         """Content that tells which event it is, any content, the words, ids, the type; then what
-        is said to be gone, and the words in another type of event."""
+        is said to be gone, and for what is not, its words in another type of event."""
         content = self._number(_content(item), 0)
         said = self._number(_said(item), 1)
         words = self._number(_words(item), 2)
         whole = self._number(_whole(item), 3)
         known = id(item.event)
         if known in self._gone:
-            return (*(self._none() for _ in range(5)), content, words, whole)
+            # It stays itself if it is there after all; its words in another event are that one's.
+            known_by = self._none() if item.event.type == "compaction" else content
+            return (*(self._none() for _ in range(5)), known_by, self._none(), whole)
         identity = self._number(_identity(item), 4)
         type_ = self._number(item.event.type, 5)
         if known in self._altered:
             return (*(self._none() for _ in range(3)), identity, type_, self._none(), words, whole)
         telling = content if _is_telling(item.event) else self._none()
-        return telling, content, said, identity, type_, content, words, whole
+        # Messages are like each other: that their roles are equal tells no more than a call's id.
+        known_by = self._none() if item.event.type == "message" else content
+        return telling, known_by, said, identity, type_, content, words, whole
 
     def _number(self, key: Hashable, kind: int) -> int:
         return self._numbers.setdefault((kind, key), len(self._numbers))
@@ -199,6 +209,20 @@ class _Features:
         """A number that equals no other one."""
         self._alone -= 1
         return self._alone
+
+
+def _without_doubtful(
+    pairs: list[tuple[int, int]], ours: Sequence[_Known], theirs: Sequence[_Known]
+) -> list[tuple[int, int]]:
+    """The pairs but for those of unlike content where the content of one is elsewhere, alone."""
+    paired_a, paired_b = {a for a, _ in pairs}, {b for _, b in pairs}
+    alone_a = {known[1] for a, known in enumerate(ours) if a not in paired_a}
+    alone_b = {known[1] for b, known in enumerate(theirs) if b not in paired_b}
+    return [
+        (a, b)
+        for a, b in pairs
+        if ours[a][1] == theirs[b][1] or not (ours[a][1] in alone_b or theirs[b][1] in alone_a)
+    ]
 
 
 def _equal_start(ours: Sequence[Item], theirs: Sequence[Item], known: Collection[int]) -> int:
@@ -250,9 +274,7 @@ def _apart(event: Event) -> Hashable:
 
 def _content(item: Item) -> Hashable:
     event = item.event
-    if event.type == "message":
-        return event.type, item.role
-    return event.type, *[_hashable(getattr(event, name)) for name in _CONTENT[event.type]]
+    return event.type, item.call, *[_hashable(getattr(event, n)) for n in _CONTENT[event.type]]
 
 
 def _without_ids(item: Item) -> Hashable:
@@ -271,9 +293,8 @@ def _said(item: Item) -> Hashable:
 def _identity(item: Item) -> Hashable:
     """What an event of changed content is known by; a unique value where there is nothing."""
     event = item.event
-    if event.type not in _IDENTITY:
-        return event.type, id(item)
-    return event.type, getattr(event, _IDENTITY[event.type])
+    named = item.call if event.type not in _IDENTITY else getattr(event, _IDENTITY[event.type])
+    return event.type, id(item) if named is None else named
 
 
 def _main_content(item: Item) -> Hashable:

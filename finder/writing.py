@@ -51,6 +51,7 @@ CONTENT_TYPES = frozenset(
     {"text", "reasoning", "tool_call", "tool_result", "attachment", "subagent"}
 )
 CONTENT_FIELDS = frozenset({"text", "input", "output", "data"})
+_ALTERED: tuple[LossKind, ...] = ("dropped", "changed", "invented")
 
 
 @dataclass(slots=True)
@@ -70,7 +71,8 @@ class Report:
 
     rules: dict[tuple[LossKind, str, str | None], str] = field(default_factory=dict)
     single: dict[tuple[LossKind, int, str | None], str] = field(default_factory=dict)
-    unlike: dict[int, str] = field(default_factory=dict)
+    unlike: dict[int, dict[str | None, str]] = field(default_factory=dict)
+    calls: dict[int, str] = field(default_factory=dict)
     stated: list[Loss] = field(default_factory=list)
 
     def rule(self, kind: LossKind, type_: str, name: str | None, note: str) -> None:
@@ -98,12 +100,19 @@ class Report:
         loss = Loss(kind=kind, type="session", field=name, count=count, first=None, note=note)
         self.stated.append(loss)
 
-    def reshaped(self, event: Event, *, note: str) -> None:
-        """This event is in the draft in pieces, or under another id: it may not be recognised.
+    def renamed(self, event: Event, call: str, *, note: str) -> None:
+        """The draft has the event under this call id, by which it is recognised there."""
+        if getattr(event, "call", call) != call:
+            self.calls[id(event)] = call
+            for kind in _ALTERED:
+                self.single[kind, id(event), "call"] = note
 
-        So any difference is possible. A reason for one of them goes before this one.
+    def reshaped(self, event: Event, *names: str | None, note: str) -> None:
+        """These fields may differ in any way, since what the draft has may be another event.
+
+        None: of the event as a whole nothing may be recognised. A reason for one way goes before.
         """
-        self.unlike[id(event)] = note
+        self.unlike.setdefault(id(event), {}).update(dict.fromkeys(names, note))
 
     @property
     def gone(self) -> frozenset[int]:
@@ -132,8 +141,10 @@ class Report:
                 note = self.single.get((kind, id(event), part))
                 if note is not None:
                     return note
-            if id(event) in self.unlike:
-                return self.unlike[id(event)]
+            unlike = self.unlike.get(id(event), {})
+            for part in names:
+                if part in unlike:
+                    return unlike[part]
             if (type_ in CONTENT_TYPES) if name is None else (name in CONTENT_FIELDS):
                 return None
         for part in names:

@@ -8,6 +8,7 @@ no version shows anything twice.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 from pathlib import Path
 
 from adapters.clacky import archive
@@ -19,6 +20,7 @@ from finder.model import (
     Compaction,
     Event,
     ToolCall,
+    ToolResult,
 )
 from finder.writing import Report
 
@@ -28,11 +30,7 @@ _CALL = "its archives keep no ids of calls"
 
 def written(entries: Sequence[Entry], session_id: str, name: str, at: str, report: Report) -> str:
     """An archive of these messages; `at` is when it was made, in ISO 8601."""
-    sections = []
-    for entry in entries:
-        section = _section(entry, name)
-        _account(entry, section, report)
-        sections.append(section)
+    sections = [_section(entry, name) for entry in entries]
     level = 1 + sum(entry.summary for entry in entries)
     head = (
         f"---\nsession_id: {session_id}\nchunk: 1\ncompression_level: {level}\n"
@@ -40,7 +38,22 @@ def written(entries: Sequence[Entry], session_id: str, name: str, at: str, repor
         "> This file contains the original conversation archived during compression.\n"
         "> Use `file_reader` to recall specific details from this conversation.\n\n"
     )
-    return head + "\n".join(sections)
+    text = head + "\n".join(sections)
+    read = _by_section(text, name)
+    for entry, section in zip(entries, sections, strict=True):
+        parts = [next(read) for _ in _archive(section, name).sections]
+        _account(entry, [event for part in parts for event in part], report)
+    return text
+
+
+def _archive(text: str, name: str) -> archive.Archive:
+    return archive.Archive(File(Path(name), data=text.encode("utf-8", "surrogatepass")))
+
+
+def _by_section(text: str, name: str) -> Iterator[list[Event]]:
+    """What the archive will be read as: a message and its content at a time."""
+    told = (event for event in archive.events(_archive(text, name)) if event.type != "opaque")
+    return (list(group) for _, group in groupby(told, key=lambda event: event.message))
 
 
 def _section(entry: Entry, name: str) -> str:
@@ -68,9 +81,8 @@ def _called(call: ToolCall, arguments: str) -> str:
 # -- account ---------------------------------------------------------------------------------
 
 
-def _account(entry: Entry, section: str, report: Report) -> None:
-    """Report how the events of one section will be read: an archive has no ids and few marks."""
-    read = list(_read(section))
+def _account(entry: Entry, read: Sequence[Event], report: Report) -> None:
+    """Report how the events of one entry will be read: an archive has no ids and few marks."""
     ours = entry.events
     started = 2 if entry.summary and not isinstance(ours[0], Compaction) else 1
     theirs = read[started:]
@@ -79,7 +91,7 @@ def _account(entry: Entry, section: str, report: Report) -> None:
             _compare(event, other, report)
     else:
         for event in ours:
-            report.reshaped(event, note=_NOTE)
+            report.reshaped(event, *_FIELDS.get(event.type, ()), "labels", None, note=_NOTE)
         for event in read:
             report.rule("invented", event.type, None, _NOTE)
     _account_for_message(entry, report)
@@ -89,19 +101,16 @@ def _types(events: Sequence[Event]) -> list[str]:
     return [event.type for event in events]
 
 
-def _read(section: str) -> Iterator[Event]:
-    found = archive.Archive(File(Path("section.md"), data=section.encode()))
-    return (event for event in archive.events(found) if event.type != "opaque")
-
-
 def _compare(event: Event, other: Event, report: Report) -> None:
     if event.type != other.type:
         return
     for name in _FIELDS.get(event.type, ()):
         if getattr(event, name) != getattr(other, name):
-            report.changed(event, name, note=_CALL if name == "call" else _NOTE)
+            report.changed(event, name, note=_NOTE)
             if getattr(other, name) is None:
                 report.dropped(event, name, note="its archives have no empty arguments")
+    if isinstance(other, ToolCall | ToolResult):
+        report.renamed(event, other.call, note=_CALL)
     if event.at is not None:
         report.dropped(event, "at", note="its archives have no times")
     for label in event.labels:
@@ -115,8 +124,8 @@ def _compare(event: Event, other: Event, report: Report) -> None:
 
 _FIELDS = {
     "text": ("text",),
-    "tool_call": ("call", "name", "input"),
-    "tool_result": ("call", "output", "status"),
+    "tool_call": ("name", "input"),
+    "tool_result": ("output", "status"),
     "compaction": ("archive",),
 }
 

@@ -322,7 +322,8 @@ class Composer:
         entry.names.append(name)
         text, exact = made.arguments(event.input)
         entry.arguments.append(text)
-        self._reasons.call_id(event, name)
+        if entry.state != "archived":  # there, nothing has an id
+            self._reasons.call_id(event, name)
         return exact
 
     def _result(self, event: ToolResult) -> None:
@@ -331,7 +332,7 @@ class Composer:
                 called = (self._result_of.get(id(call)) for call in self._open.calls)
                 self._open.answered |= any(result is event for result in called)
             return
-        self._reasons.nobody_called(event)
+        self._reasons.nobody_called()
         call = ToolCall(call=event.call, name="", input={}, at=event.at)
         self._result_of[id(call)] = event
         self._place[id(call)] = self._place[id(event)]
@@ -352,8 +353,8 @@ class Composer:
         elif result.status in ("ok", "error"):
             entry.output = ""
         self._reasons.result_fields(result)
-        self._reasons.call_id(result, name)
         if state != "archived":
+            self._reasons.call_id(result, name)
             self._reasons.result(call, result, entry.output, hidden=entry.hidden)
         return entry
 

@@ -42,7 +42,7 @@ class Reasons:
     report: Report
     roles: Mapping[int, Role | None]
     _subagents: list[Subagent] = field(default_factory=list)
-    _told_subagents: set[str] = field(default_factory=set)
+    _told_subagents: dict[str, tuple[str, bool]] = field(default_factory=dict)
 
     # -- fields that all have ------------------------------------------------------------
 
@@ -84,7 +84,7 @@ class Reasons:
         pieces = injected.pieces(text, role, flagged=flagged)
         if len(pieces) > 1:
             note = "a person's words within OpenClacky's own are told apart"
-            self.report.reshaped(event, note=note)
+            self.report.reshaped(event, "text", "labels", note=note)
             self.report.rule("invented", "text", None, note)
         known = pieces[0].labels
         if injected.is_summary_text(text):
@@ -138,28 +138,17 @@ class Reasons:
         elif not exact:
             note = "providers demand an object of JSON: what was given stands within one"
             self.report.changed(event, "input", note=note)
-            self._unlike(event)
         if made.tool_name(event.name) != event.name:
             self.report.changed(event, "name", note="a tool has a name, in Unicode")
-            self._unlike(event)
 
     def call_id(self, event: ToolCall | ToolResult, name: str) -> None:
-        if event.call != name:
-            note = "providers take no such ids, and each once in an answer"
-            self.report.changed(event, "call", note=note)
-            self._unlike(event)
+        note = "providers take no such ids, and each once in an answer"
+        self.report.renamed(event, name, note=note)
 
-    def _unlike(self, event: Event) -> None:
-        """It has too little in common with what it was to be told from others."""
-        note = "calls and results need what this one does not have, and get it"
-        self.report.reshaped(event, note=note)
-        self.report.rule("invented", event.type, None, note)
-
-    def nobody_called(self, event: ToolResult) -> None:
+    def nobody_called(self) -> None:
         """A result that no call is known of; its call was archived or thrown away."""
         note = "every result needs a call, and this one's is not known"
         self.report.rule("invented", "tool_call", None, note)
-        self._unlike(event)
 
     def result(self, call: ToolCall, event: ToolResult, output: str, *, hidden: bool) -> None:
         """The result of a live call: its words tell how the call ended."""
@@ -175,7 +164,8 @@ class Reasons:
             self.labels(event, first.labels, hidden=hidden)
         for other in others:
             if other.type == "subagent":
-                self._told_subagents.add(event.call)
+                name = self.report.calls.get(id(event), event.call)
+                self._told_subagents[event.call] = name, hidden
             self.report.rule("invented", other.type, None, _BY_WORDS)
 
     def result_fields(self, event: ToolResult) -> None:
@@ -187,7 +177,6 @@ class Reasons:
         if event.output is None:
             note = "every call needs a result: this one's has no text yet"
             self.report.invented(event, "output", note=note)
-            self._unlike(event)
 
     # -- subagents -----------------------------------------------------------------------
 
@@ -199,11 +188,15 @@ class Reasons:
         """Report on all of them."""
         names: Sequence[str] = ("agent", "prompt", "result", "status", "child", "role", "at")
         for event in self._subagents:
-            if event.call not in self._told_subagents:
+            told = None if event.call is None else self._told_subagents.get(event.call)
+            if told is None:
                 note = "OpenClacky keeps no subagent: its call and what came of it stay"
                 self.report.dropped(event, note=note)
                 continue
-            self.labels(event, (), hidden=False)
+            call, hidden = told
+            self.report.renamed(event, call, note=_BY_WORDS)
+            self.labels(event, (), hidden=hidden)
+            self.report.rule("changed", "subagent", "order", _BY_WORDS)
             for name in names:
                 for kind in ALTERED:
                     self.report.rule(kind, "subagent", name, _BY_WORDS)

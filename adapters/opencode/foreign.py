@@ -265,7 +265,10 @@ class _Teller:
         made = self._step()
         called.at = made.at
         self._add(made, parts.tool_part(called, self.report), called.call)
-        made.parts[-1]["callID"] = called.call.call or made.parts[-1]["id"]
+        name = made.parts[-1]["callID"] = called.call.call or made.parts[-1]["id"]
+        for event in (called.call, called.result, called.subagent):
+            if event is not None:
+                self.report.renamed(event, name, note="a call needs an id")
         for file in made.parts[-1]["state"].get("attachments", ()):
             file.update(self._owner(made))
         for attachment in called.loose:
@@ -283,7 +286,8 @@ class _Teller:
         call = parts.task_call(event)
         child = self.plan.ids.get(event.child) if event.child else None
         result = parts.task_result(event, call.call)
-        self._tool(parts.Called(call, self.place, result=result, child=child))
+        called = parts.Called(call, self.place, result=result, subagent=event, child=child)
+        self._tool(called)
 
     def _compaction(self, event: Compaction) -> None:
         if not self._is_summarised(event):

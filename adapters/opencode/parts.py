@@ -104,8 +104,6 @@ class Called:
 def tool_part(called: Called, report: Report) -> JsonObject:
     """A tool call with its result; one that was never answered, as the program would end it."""
     call = called.call
-    if not call.call:
-        report.dropped(call, note="a call without an id is told as one that has an id")
     return {
         "type": "tool",
         "tool": _name(called, report),

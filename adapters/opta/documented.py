@@ -16,7 +16,7 @@ from typing import Literal
 
 from finder.jsonio import integer, mapping, string
 from finder.model import Event, Json, JsonObject, Message, Opaque, Text, ToolCall, ToolResult
-from finder.writing import CONTENT_TYPES, Report
+from finder.writing import CONTENT_TYPES, Report, answers
 
 _CALL_IDS = ("callId", "toolCallId")
 _IDS = (*_CALL_IDS, "id")  # which may also be the event's own
@@ -103,28 +103,39 @@ def written(told: Sequence[Event], report: Report) -> list[Json]:
     """The events of a document that tells a story; what it cannot tell is reported."""
     items: list[JsonObject] = []
     names: dict[str, str] = {}
+    ids = _ids(told, report)
     for event in told:
-        if isinstance(event, ToolCall | ToolResult) and not event.call:
-            report.reshaped(event, note="a call without an id is known by its place")
         match event:
             case Text() if event.role != "system":
                 role = "assistant" if event.role == "assistant" else "user"
                 items.append({"type": f"{role}.message", "content": event.text})
             case ToolCall():
-                names[event.call] = event.name
-                call = {"toolName": event.name, "args": event.input, "callId": event.call}
-                items.append({"type": "tool.call", **call})
+                call = ids[id(event)]
+                names[call] = event.name
+                named = {"toolName": event.name, "args": event.input, "callId": call}
+                items.append({"type": "tool.call", **named})
             case ToolResult():
-                items.append({"type": "tool.result", **_outcome(event, names)})
+                items.append({"type": "tool.result", **_outcome(event, ids[id(event)], names)})
             case _ if event.type in CONTENT_TYPES:
                 report.dropped(event, note="the manual knows no such event")
     return [{**item, "seq": number} for number, item in enumerate(items, 1)]
 
 
-def _outcome(event: ToolResult, names: dict[str, str]) -> JsonObject:
-    found: JsonObject = {"callId": event.call}
-    if event.call in names:
-        found["toolName"] = names[event.call]
+def _ids(told: Sequence[Event], report: Report) -> dict[int, str]:
+    """The id of each call and each result, by `id()`; those without one get one together."""
+    called = [event for event in told if isinstance(event, ToolCall | ToolResult)]
+    found = {id(e): e.call or f"call_{number}" for number, e in enumerate(called, 1)}
+    for call, result in answers(told).items():
+        found[id(told[result])] = found[id(told[call])]
+    for event in called:
+        report.renamed(event, found[id(event)], note="a call needs an id")
+    return found
+
+
+def _outcome(event: ToolResult, call: str, names: dict[str, str]) -> JsonObject:
+    found: JsonObject = {"callId": call}
+    if call in names:
+        found["toolName"] = names[call]
     if event.output is not None:
         found["content"] = event.output
     if event.status == "error":

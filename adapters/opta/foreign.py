@@ -51,7 +51,6 @@ class Made:
         results: tool messages, one for each of its calls.
         images: parts that came with the results.
         is_summary: it stands for what came before it.
-        told: the events that it tells.
     """
 
     role: Role
@@ -60,7 +59,6 @@ class Made:
     results: list[JsonObject] = field(default_factory=list)
     images: list[JsonObject] = field(default_factory=list)
     is_summary: bool = False
-    told: list[Event] = field(default_factory=list)
 
     def messages(self) -> Iterator[JsonObject]:
         """The records."""
@@ -145,8 +143,6 @@ class _Teller:
         start = next((i for i, made in enumerate(found) if made.role != "system"), len(found))
         newest = max((i for i, made in enumerate(found) if made.is_summary), default=start)
         if newest > start:
-            for event in found[newest].told:
-                self.report.reshaped(event, note="it stands before what was kept beside it")
             found = [*found[:start], found[newest], *found[start:newest], *found[newest + 1 :]]
         return found
 
@@ -209,7 +205,8 @@ class _Teller:
     def _text(self, event: Text) -> None:
         role = self._role(event)
         if not event.text:
-            self.report.reshaped(event, note="an empty text is known by its place alone")
+            note = "an empty text is known by its place alone"
+            self.report.reshaped(event, "text", note=note)
         if "summary" in event.labels and role != "system":
             self._summary(event)
             return
@@ -217,7 +214,7 @@ class _Teller:
             pieces = [piece.text for piece in injected.pieces(event.text, "user")]
             if pieces != [event.text]:
                 note = "by these very words Opta's own additions to a text begin"
-                self.report.reshaped(event, note=note)
+                self.report.reshaped(event, "text", note=note)
             made = self._users()
         elif role == "system":
             made = self._open("system")
@@ -226,7 +223,6 @@ class _Teller:
             if made.parts or made.calls:
                 made = self._open("assistant")
         made.parts.append(records.text_part(event.text))
-        made.told.append(event)
 
     def _summary(self, event: Text) -> None:
         made = self.made[-1] if self.made and not self.fresh else None
@@ -236,7 +232,6 @@ class _Teller:
             if not injected.is_summary(event.text):
                 made.parts.append(records.text_part(injected.SUMMARY))
         made.parts.append(records.text_part(event.text))
-        made.told.append(event)
 
     def _call(self, event: ToolCall, result: ToolResult | None = None) -> None:
         result = result or self.results.get(id(event))
@@ -244,24 +239,19 @@ class _Teller:
         made = self._answer()
         if any(other["id"] == call for other in made.calls):
             made = self._open("assistant")
-        if not event.call:
-            self._renamed(event, result)
+        for one in (event, result):
+            if one is not None:
+                self.report.renamed(one, call, note="a call needs an id")
         if event.input is None:
             self.report.invented(event, "input", note="Opta demands arguments")
         name = event.name or "unknown"
         text = "{}" if event.input is None else records.argument_text(event.input)
         function = {"name": name, "arguments": text}
-        made.told.append(event)
         made.calls.append({"id": call, "type": "function", "function": function})
         output = injected.NO_RESULT if result is None else self._output(result)
         self.called[call] = name, output
         made.results.append({"role": "tool", "content": output, "tool_call_id": call})
         self.calling = made
-
-    def _renamed(self, call: ToolCall, result: ToolResult | None) -> None:
-        for event in (call, result):
-            if event is not None:
-                self.report.reshaped(event, note="a call needs an id")
 
     def _output(self, result: ToolResult) -> str:
         if result.output is not None:
@@ -282,14 +272,14 @@ class _Teller:
             self.report.dropped(event, note=note)
             return
         if event.data == "":
-            self.report.reshaped(event, note="an image of no bytes is known by its place alone")
+            note = "an image of no bytes is known by its place alone"
+            self.report.reshaped(event, "data", note=note)
         made = self.calling if event.role == "tool" else None
         if made is not None:
             made.images.append(part)
         else:
             made = self._users()
             made.parts.append(part)
-        made.told.append(event)
 
     def _subagent(self, event: Subagent) -> None:
         if event.call not in self.called or event.call in self.told:
@@ -309,7 +299,9 @@ class _Teller:
         given = {} if event.prompt is None else {argument: event.prompt}
         unfinished = event.result is None and event.status in (None, "running", "pending")
         result = ToolResult(call=id_, output=event.result or "", status=event.status or "ok")
-        self.report.reshaped(event, note="told as a call, as Opta would have started it")
+        note = "told as a call, as Opta would have started it"
+        self.report.renamed(event, id_, note=note)
+        self.report.reshaped(event, None, note=note)
         self.told.add(id_)
         self._call(ToolCall(call=id_, name=tool, input=given), None if unfinished else result)
 
