@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import get_args
+from typing import cast
 
 from adapters.opta import injected
 from adapters.opta.copies import ROLES
@@ -173,8 +173,7 @@ class _Writer:
 
     @property
     def role(self) -> Role:
-        role: Role = next(known for known in get_args(Role) if known == self.item["role"])
-        return role
+        return cast("Role", self.item["role"])
 
     def events(self) -> Iterator[Event]:
         odd = "; ".join(_oddities(self.item, self.story))

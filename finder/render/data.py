@@ -130,6 +130,13 @@ def answer(
         "schema": SCHEMA,
         "by_text": found.by_text,
         "sessions": [row(item, resumption(item.entry)) for item in found.rows],
+        **searched(found),
+    }
+
+
+def searched(found: Answer) -> JsonObject:
+    """What ``find`` says besides the sessions."""
+    return {
         "problems": [problem(item) for item in found.problems],
         "searched": [
             {**store(item.store), "sessions": item.sessions, "failed": item.failed}
@@ -198,6 +205,8 @@ def _names(kind: str) -> tuple[str, ...]:
 
 
 def _plain(value: Any) -> Json:
+    if isinstance(value, str | int | float | dict | list):  # nearly all are
+        return value
     from dataclasses import fields, is_dataclass
 
     if isinstance(value, Ref):
