@@ -187,6 +187,8 @@ class Adapter(ABC):
     def events(self, ref: Ref) -> Iterator[Event]:
         """One session's story; its subagents' stories are not included.
 
+        The events are made anew in each call: the caller may alter them.
+
         Raises:
             NotFoundError: the store has no such session.
             StoreError: the store cannot be read. One bad record is an `Opaque` with a problem.

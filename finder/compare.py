@@ -12,6 +12,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cache
+from itertools import zip_longest
+from operator import attrgetter, is_
 from typing import Any
 
 from finder import jsonio
@@ -81,8 +83,10 @@ def differences(
         report: tells which of several equal events are not in the target.
         ids: the ids that sessions have in the target, for what refers to them.
     """
+    if len(source) == len(written) and all(map(is_, source, written)):
+        return []  # see `recognised`
     report = report or Report()
-    pairing = Pairing.of(items(source, report), items(written), report)
+    pairing = Pairing.of(items(source, report.gone), items(written), report)
     return _Comparison(pairing, pairing.pairs, ids or {}).differences()
 
 
@@ -132,7 +136,7 @@ class _Comparison:
         elif ours.type == "message" and theirs.type == "message":
             changes += usage_changes(ours.usage, theirs.usage)
         elif ours.type == "subagent" and theirs.type == "subagent":
-            child = ours.child and self.ids.get(ours.child, ours.child.id)
+            child = _name(ours.child, self.ids)
             changes.append(("child", change(child, theirs.child and theirs.child.id)))
         elif ours.type == "compaction" and theirs.type == "compaction":
             changes.append(("keep", self._kept(ours.keep, theirs.keep)))
@@ -256,22 +260,6 @@ def prints(events: Iterable[Event]) -> list[bytes]:
     return [hashlib.blake2b(jsonio.dumps(raw, sort=True), digest_size=20).digest() for raw in raws]
 
 
-def owned(events: Iterable[Event]) -> list[Event]:
-    """Copies, which `without_records` may alter: an adapter may have given what it keeps."""
-    copies: list[Event] = []
-    for event in events:
-        copy: Any = object.__new__(event.__class__)  # a third of the time that `replace` takes
-        for name in _all_names(event.type):
-            object.__setattr__(copy, name, getattr(event, name))
-        copies.append(copy)
-    return copies
-
-
-@cache
-def _all_names(type_: str) -> tuple[str, ...]:
-    return tuple(f.name for f in fields(EVENT_TYPES[type_]))
-
-
 def without_records(events: Iterable[Event]) -> None:
     """Let go of the native records, but for those that are all there is of an event.
 
@@ -282,25 +270,73 @@ def without_records(events: Iterable[Event]) -> None:
             object.__setattr__(event, "raw", None)
 
 
-def slimmed(source: Iterable[Event]) -> Callable[[Event], Event]:
-    """What makes an event that was read back small: it shares its texts with the source's.
+def recognised(
+    source: Sequence[Event],
+    written: Iterable[Event],
+    report: Report,
+    ids: Mapping[Ref, str],
+) -> list[Event]:
+    """What was read back, with the source's own event for each that stands where its equal does.
 
-    So comparing takes little more memory than the source does. The event is altered too.
+    So comparing takes little time where little is lost, and little more memory than the source
+    does: others let go of their records, and share their texts with the source.
     """
+    reported = {event for _, event, _ in report.single} | report.unlike.keys()
+    share: Callable[[Event], Event] | None = None
+    found: list[Event] = []
+    for own, event in zip_longest(source, written):
+        if event is None:
+            break
+        if own is not None and id(own) not in reported and is_equal(own, event, ids):
+            found.append(own)
+        else:
+            share = share or _sharing(source)
+            found.append(share(event))
+    return found
+
+
+def is_equal(ours: Event, theirs: Event, ids: Mapping[Ref, str]) -> bool:
+    """Whether they differ in their records at most, and one can stand for the other."""
+    if ours.type != theirs.type or _known(ours) != _known(theirs):
+        return False
+    if ours.type == "tool_call" and theirs.type == "tool_call":
+        return same(ours.input, theirs.input)
+    if ours.type == "subagent" and theirs.type == "subagent":
+        names = {child and child.id for child in (ours.child, theirs.child)}
+        return names == {_name(ours.child, ids)}
+    return True
+
+
+def _known(event: Event) -> Any:
+    return _known_of(event.type)(event)
+
+
+@cache
+def _known_of(type_: str) -> Callable[[Event], Any]:
+    names = (f.name for f in fields(EVENT_TYPES[type_]))
+    return attrgetter(*(name for name in names if name not in {"raw", "input", "child"}))
+
+
+def _name(child: Ref | None, ids: Mapping[Ref, str]) -> str | None:
+    """The id in the target of a session that an event of the source refers to."""
+    return None if child is None else ids.get(child, child.id)
+
+
+def _sharing(source: Iterable[Event]) -> Callable[[Event], Event]:
     known: dict[str, str] = {}
     for event in source:
         for name in _LARGE.get(event.type, ()):
             if text := getattr(event, name):
                 known[text] = text
 
-    def slim(event: Event) -> Event:
+    def share(event: Event) -> Event:
         for name in _LARGE.get(event.type, ()):
             text = getattr(event, name)
             object.__setattr__(event, name, known.get(text, text))
         without_records((event,))
         return event
 
-    return slim
+    return share
 
 
 # -- account ---------------------------------------------------------------------------------

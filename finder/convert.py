@@ -171,7 +171,7 @@ def convert(
             ways.append((sidecar, plans(tree, sidecar, salt="", directory=None, now=now)))
         for place, session in enumerate(tree.sessions):
             source, stream = tree.read(session)
-            events = compare.owned(stream)
+            events = list(stream)
             for way, planned_ in ways:
                 way.write(at_home(session), events, planned_[place], source)
             compare.without_records(events)

@@ -7,7 +7,7 @@ A difference for which the encoder gave no reason is a bug, and the target never
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple, Protocol
@@ -300,15 +300,17 @@ def receipt(
     Raises:
         BugError: there is a difference without a reason.
     """
-    session, events, _, _ = taken
+    session, events, plan, report = taken
     written = _written(adapter, store, draft)
-    slim = compare.slimmed(events)
-    back: list[Event] = []
     found_records: list[bytes] = []
-    for event in adapter.events(written.ref):
-        if records is not None:
-            found_records += compare.prints([event])
-        back.append(slim(event))
+
+    def read() -> Iterator[Event]:
+        for event in adapter.events(written.ref):
+            if records is not None:
+                found_records.extend(compare.prints([event]))
+            yield event
+
+    back = compare.recognised(events, read(), report, plan.ids)
     losses, unexplained = _accounted(taken, written, back)
     if unexplained:
         raise _unforeseen(session, unexplained)

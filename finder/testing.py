@@ -162,6 +162,11 @@ class AdapterContract:
                     self._check_loss_is_named(home, whole, path, part)
                 path.write_bytes(data)
 
+    def test_events_are_made_anew_in_each_call(self) -> None:
+        for _, _, session in self.all_sessions():
+            once, again = (list(self.adapter.events(session.ref)) for _ in range(2))
+            assert not {id(event) for event in once} & {id(event) for event in again}, session.ref
+
     def test_a_story_begins_as_it_does_when_it_is_read_to_the_end(self) -> None:
         for _, _, session in self.all_sessions():
             whole = list(self.adapter.events(session.ref))

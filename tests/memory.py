@@ -6,6 +6,7 @@ So a search that is right with it does not lean on an adapter that gives too muc
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -106,7 +107,7 @@ class Memory(Adapter):
         shelf = self.shelves[Path(ref.store)]
         if ref.id not in {session.ref.id for session in shelf.sessions}:
             raise NotFoundError(f"{ref} is not there")
-        yield from shelf.stories.get(ref.id, [])
+        yield from map(copy, shelf.stories.get(ref.id, []))
 
     def count(self, store: Store) -> int | None:
         return len(self.shelves[store.path].sessions)

@@ -346,3 +346,55 @@ def test_attachments_go_with_their_result() -> None:
     source = [*TALK[:7], Attachment(data="eA==", role="tool", message="m2"), *TALK[7:]]
     written = [*TALK[:6], TALK[7], TALK[6], source[7], *TALK[8:]]
     assert seen(source, written) == []
+
+
+# -- large sessions --------------------------------------------------------------------------
+
+
+def altered(event: Event) -> list[Event]:
+    """The event with another value in each of its fields, one by one."""
+    others: dict[str, Any] = {
+        "role": "system",
+        "labels": ("hidden",),
+        "usage": Usage(input=7),
+        "input": {"path": 1},
+        "child": Ref("t", "s", "other"),
+        "status": "interrupted",
+        "redacted": True,
+        "auto": False,
+        "cost": 0.5,
+    }
+    numbers = {"at", "started", "finished"}
+    names = [name for name in event.__dataclass_fields__ if name not in {"type", "raw"}]
+    values = {name: others.get(name, 5 if name in numbers else "other") for name in names}
+    return [replace(event, **{name: value}) for name, value in values.items()]
+
+
+def test_what_is_recognised_is_compared_as_if_it_were_not() -> None:
+    source = [
+        *TALK,
+        Subagent(call="1", child=Ref("t", "s", "c"), message="m2"),
+        Attachment(name="a.png", data="aGk=", message="m3"),
+        Compaction(keep="m2", message="m3"),
+        Notice(kind="error", text="no"),
+    ]
+    ids = {Ref("t", "s", "c"): "new", Ref("t", "s", "other"): "more"}
+    report = Report()
+    report.changed(source[1], "text", note="said")
+    as_written = [
+        replace(e, child=Ref("x", "y", ids[e.child])) if isinstance(e, Subagent) and e.child else e
+        for e in source
+    ]
+    cases = [as_written, as_written[:-3], as_written[3:], [*as_written, *as_written[:2]]]
+    for place, event in enumerate(as_written):
+        cases += [[*as_written[:place], o, *as_written[place + 1 :]] for o in altered(event)]
+        cases += [as_written[:place] + as_written[place + 1 :]]
+    for case in cases:
+        copies, others = ([replace(event, raw={"n": 1}) for event in case] for _ in range(2))
+        back = compare.recognised(source, copies, report, ids)
+        assert all(event.raw != {"n": 1} for event in back)
+        assert seen(source, back, report=report, ids=ids) == seen(
+            source, others, report=report, ids=ids
+        )
+    back = compare.recognised(source, map(replace, source), Report(), {})
+    assert all(one is other for one, other in zip(back, source, strict=True))
