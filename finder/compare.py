@@ -86,7 +86,7 @@ def differences(
     if len(source) == len(written) and all(map(is_, source, written)):
         return []  # see `recognised`
     report = report or Report()
-    pairing = Pairing.of(items(source, report.gone), items(written), report)
+    pairing = Pairing.of(items(source, report), items(written), report)
     return _Comparison(pairing, pairing.pairs, ids or {}).differences()
 
 
