@@ -11,7 +11,7 @@ import pytest
 from hypothesis import settings
 
 # The same examples in every run, so that a change is what makes a test fail. New ones are looked
-# for by whoever asks: FINDER_EXPLORE=1.
+# for by whoever asks: so many as FINDER_EXPLORE says.
 settings.register_profile("same", derandomize=True, deadline=None, database=None)
 settings.register_profile("explore", deadline=None)
 settings.load_profile("explore" if os.environ.get("FINDER_EXPLORE") else "same")

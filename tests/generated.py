@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any, get_args
 
 from hypothesis import strategies as st
@@ -33,15 +33,75 @@ STORE = "/home/dev/made-up"
 _ON_SESSIONS = {"archived", "trashed", "reverted", "forked", "unmigrated", "headers-only"}
 
 
+Story = tuple[Session, list[Event]]
+
+
+class Made(list[Story]):
+    """Sessions with their stories, parents first; shown in few words when a test fails."""
+
+    def __repr__(self) -> str:
+        lines = [line for session, events in self for line in (session, *events)]
+        return "made of" + "".join(f"\n    {_shown(line)}" for line in lines)
+
+
+def _shown(made: Session | Event) -> str:
+    if isinstance(made, Session):
+        names = [name for name in Session._fields if getattr(made, name) not in (None, ())]
+        told = ", ".join(f"{name}={_short(getattr(made, name))}" for name in names)
+        return f"session {told}"
+    found = {f.name: getattr(made, f.name) for f in fields(made) if f.name != "type"}
+    told = ", ".join(f"{n}={_short(v)}" for n, v in found.items() if v not in (None, ()))
+    return f"  {made.type} {told}"
+
+
+def _short(value: object) -> str:
+    text = ascii(value)
+    return text if len(text) <= 60 else f"{text[:50]}… ({len(text):,} characters)"
+
+
 def _can_stand_in_json(text: str) -> bool:
     """Two surrogates that make a pair are one character there, however they came together."""
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass") == text
 
 
+# By such words the tools, and their adapters, know what they themselves have put in.
+TELLING = [
+    "[SYSTEM] x",
+    "[SYSTEM][COMPRESSION LEVEL 1] x",
+    "[SUBAGENT SUMMARY]\nCompleted in 2 iterations",
+    "[Compressed conversation summary — previous turns archived]\n\nx",
+    "[Session context: Today is Friday. Current model: x. OS: y]",
+    "[Previous conversation summary]\nx",
+    "[System: Review mode activated]",
+    "[Tool result truncated: 300 chars, first line: x]",
+    "[exit code: 2]",
+    '<file path="/x">\ny\n</file>',
+    '<task id="ses_1" state="completed">x</task>',
+    "<think>x</think>y",
+    "Aborted",
+    "Called the Read tool with the following input: {}",
+    "Continue if you have next steps",
+    "Error: x",
+    "STOP. The user has a question/feedback for you: x",
+    "Sub-agent result (2 tool calls, 1s):\nx",
+    "The following tool was executed by the user",
+    "Tool execution aborted",
+    "User aborted the command",
+    "User declined this action.",
+    "What did we do so far?",
+    "System Warning: Your previous edit caused the following LSP errors",
+    "\n\n📋 REMINDER: You have 1 pending TODO(s)",
+    '{"error": "x"}',
+    '{"exit_code": 2, "success": false}',
+    '{"message": "x", "result": "[SUBAGENT SUMMARY]\\ny"}',
+]
+TOOLS = ["bash", "delegate_task", "invalid", "invoke_skill", "spawn_agent", "task", "todo_manager"]
+
 characters = st.characters() | st.sampled_from("\x00\x1b\u2028\u202e\ufeff\ufffd\ud800\udfff😀𝔘")
 texts = (
     st.text(characters, max_size=30)
-    | st.sampled_from(["", " ", "\n", "---", "<b>", "```", "[SYSTEM] x", "{}", "../../etc/passwd"])
+    | st.sampled_from(["", " ", "\n", "---", "<b>", "```", "{}", "../../etc/passwd"])
+    | st.sampled_from(TELLING)
 ).filter(_can_stand_in_json)
 maybe_texts = st.none() | texts
 times = st.none() | st.integers(0, 4_102_444_800_000) | st.integers(-(2**63), 2**63 - 1)
@@ -71,7 +131,13 @@ def content(children: list[Ref]) -> st.SearchStrategy[Event]:
     return st.one_of(
         st.builds(Text, text=texts, **common),
         st.builds(Reasoning, text=texts, redacted=st.booleans(), signature=maybe_texts, **common),
-        st.builds(ToolCall, call=calls, name=texts, input=objects | values, **common),
+        st.builds(
+            ToolCall,
+            call=calls,
+            name=texts | st.sampled_from(TOOLS),
+            input=objects | values,
+            **common,
+        ),
         st.builds(
             ToolResult,
             call=calls,
@@ -172,11 +238,11 @@ def headers(draw: st.DrawFn, identifier: str, parent: Ref | None = None) -> Sess
 
 
 @st.composite
-def trees(draw: st.DrawFn) -> list[tuple[Session, list[Event]]]:
+def trees(draw: st.DrawFn) -> Made:
     """A session with up to three subagents, nested in any way, each with its story."""
     number = draw(st.integers(0, 3))
     refs = [Ref(TOOL, STORE, f"made-{index}") for index in range(number + 1)]
-    found = []
+    found = Made()
     for index, ref in enumerate(refs):
         parent = refs[draw(st.integers(0, index - 1))] if index else None
         header = draw(headers(ref.id, parent))
