@@ -122,6 +122,14 @@ class Candidate(NamedTuple):
     updated: int | None
 
 
+class Outline(NamedTuple):
+    """Where a session stands in a listing; `parent`: its id; `updated`: milliseconds UTC."""
+
+    id: str
+    parent: str | None
+    updated: int | None
+
+
 class Names(NamedTuple):
     """What sessions are called, where they worked and with which agents; each text once.
 
@@ -237,6 +245,19 @@ class Adapter(ABC):
             else:
                 sessions.append(Candidate(found.ref, found.updated))
         yield from sorted(sessions, key=lambda c: -(c.updated or 0))
+
+    def outlines(self, store: Store) -> Iterator[Outline | Problem]:
+        """Like `sessions`, for a listing of very many: their headers are asked for in turn.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+        for found in self.sessions(store, Want(raw=False)):
+            if isinstance(found, Problem):
+                yield found
+            else:
+                parent = found.parent.id if found.parent else None
+                yield Outline(found.ref.id, parent, found.updated)
 
     def names(self, store: Store, since: int | None = None) -> Names:
         """What sessions are called and where they worked; of those updated `since` then, or all.

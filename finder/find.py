@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from finder.adapter import Store, Want, Word
@@ -108,7 +108,7 @@ class Row(NamedTuple):
     entry: Entry
     score: float | None = None
     matched: tuple[Match, ...] = ()
-    subagents: tuple[Below, ...] = ()
+    subagents: Sequence[Below] = ()
     matched_subagents: tuple[Below, ...] = ()
     heard: Heard | None = None
 
@@ -132,7 +132,7 @@ class Answer(NamedTuple):
     `by_text`: in what was said and done, not only in titles, ids and folders.
     """
 
-    rows: tuple[Row, ...]
+    rows: Sequence[Row]
     more: bool
     searched: tuple[Searched, ...]
     problems: tuple[Problem, ...]
@@ -142,14 +142,14 @@ class Answer(NamedTuple):
 
     @classmethod
     def of(
-        cls, library: Library, rows: Iterable[Row], *, more: bool, by_text: bool = False
+        cls, library: Library, rows: Sequence[Row], *, more: bool = False, by_text: bool = False
     ) -> Answer:
         """These rows, and what the library says about the search."""
         searched = tuple(
             Searched(store=s.store, sessions=s.count(), failed=s.failed) for s in library.sources
         )
         return cls(
-            rows=tuple(rows),
+            rows=rows,
             more=more,
             searched=searched,
             problems=tuple(library.problems),
@@ -161,8 +161,12 @@ class Answer(NamedTuple):
 
 def find(library: Library, query: Query) -> Answer:
     """The sessions that fit the query, in its order."""
+    if not (query.words or query.filters or query.limit):
+        from finder.listing import Listing
+
+        return Answer.of(library, Listing(library, query))
     rows, more = _Search(library, query).rows()
-    return Answer.of(library, rows, more=more)
+    return Answer.of(library, tuple(rows), more=more)
 
 
 class _Search:

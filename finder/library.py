@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from finder import files
-from finder.adapter import Store, Want
+from finder.adapter import Outline, Store, Want
 from finder.errors import ExitCode, FinderError, NotFoundError, StoreError
 from finder.model import Problem, Session
 from finder.places import Places
@@ -143,6 +143,23 @@ class Library:
         listings = (source.listing(want or Want()) for source in self.sources)
         return {key_of(session) for listing in listings for session in listing}
 
+    def outlines(self) -> dict[Key, Outline]:
+        """Where every session stands, by the copy that is believed."""
+        found: dict[Key, Outline] = {}
+        holders: dict[Key, Source] = {}
+        for source in self.sources:
+            tool = source.store.tool
+            alone = len(self._by_tool[tool]) == 1
+            for outline in source.outlines():
+                key = tool, outline.id
+                if not alone:
+                    other = holders.get(key)
+                    if other and _trust(other, found[key]) >= _trust(source, outline):
+                        continue
+                    holders[key] = source
+                found[key] = outline
+        return found
+
     def vocabulary(self, *, anew: bool = False) -> Words:
         """The words of all titles and of the innermost folders; see `finder.vocabulary`."""
         from finder.vocabulary import Words, words_of
@@ -166,6 +183,13 @@ class Library:
         for source in self.sources:
             source.lookup(wanted.get(source.store.tool, ()))
             self._take_note(source)
+
+    def forget(self, keys: Iterable[Key]) -> None:
+        """Let go of what was looked up, where there is much more to come."""
+        for key in keys:
+            self._entries.pop(key, None)
+            for source in self._by_tool.get(key[0], ()):
+                source.forget(key[1])
 
     def _take_note(self, source: Source) -> None:
         """Forget what was joined before this source told more."""
@@ -202,9 +226,7 @@ class Library:
         if not holders:
             return None
         if len(holders) > 1:
-            holders.sort(
-                key=lambda s: (-s.store.rank, -(s.known[session_id].updated or 0), s.place)
-            )
+            holders.sort(key=lambda s: _trust(s, s.known[session_id]), reverse=True)
         copies = tuple([source.known[session_id] for source in holders])
         places = [c.ref.store for c in copies[1:]] + [p for c in copies for p in c.also_in]
         session = copies[0]
@@ -240,13 +262,7 @@ class Library:
 
     def lineage(self, key: Key) -> list[Key]:
         """This session, its parent, and so on to the outermost that any store has."""
-        path = [key]
-        while (parent := self._parent(path[-1])) and self.entry(parent):
-            if parent in path:  # parent links in a circle: any fixed one of them will do
-                top = min(path[path.index(parent) :])
-                return path[: path.index(top) + 1]
-            path.append(parent)
-        return path
+        return lineage(key, lambda k: p if (p := self._parent(k)) and self.entry(p) else None)
 
     def _parent(self, key: Key) -> Key | None:
         entry = self.entry(key)
@@ -273,6 +289,22 @@ class Library:
         for siblings in children.values():
             siblings.sort(key=lambda s: (s.created or 0, s.ref.id))
         return {top: list(_walk(top, children)) for top in tops}
+
+
+def lineage(key: Key, parent_of: Callable[[Key], Key | None]) -> list[Key]:
+    """This session, its parent, and so on to the outermost."""
+    path = [key]
+    while parent := parent_of(path[-1]):
+        if parent in path:  # parent links in a circle: any fixed one of them will do
+            top = min(path[path.index(parent) :])
+            return path[: path.index(top) + 1]
+        path.append(parent)
+    return path
+
+
+def _trust(source: Source, copy: Session | Outline) -> tuple[int, int, int]:
+    """The greater, the more is a copy of a session believed."""
+    return source.store.rank, copy.updated or 0, -source.place
 
 
 def _walk(top: Key, children: dict[Key, list[Session]]) -> Iterator[Below]:

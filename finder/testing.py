@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from finder import jsonio
-from finder.adapter import Adapter, Store
+from finder.adapter import Adapter, Names, Outline, Store
 from finder.errors import FinderError, NotFoundError, StoreError
 from finder.model import (
     EVENT_TYPES,
@@ -110,6 +110,18 @@ class AdapterContract:
                 for session in listed:
                     if session.parent is not None and session.parent.id in present:
                         assert session.ref.id in below, session.ref
+
+    def test_what_is_told_of_all_sessions_agrees_with_their_headers(self) -> None:
+        for case in self.cases():
+            for store in self.stores(case / "store"):
+                listed = [s for s in self.adapter.sessions(store) if isinstance(s, Session)]
+                outlines = {o for o in self.adapter.outlines(store) if isinstance(o, Outline)}
+                assert outlines == {
+                    Outline(s.ref.id, s.parent.id if s.parent else None, s.updated) for s in listed
+                }
+                names, wanted = self.adapter.names(store), Names.of(listed)
+                assert names.titles - {""} == wanted.titles, store
+                assert names.newest == wanted.newest, store
 
     def test_events_equal_the_expected_ones(self) -> None:
         for case in self.cases():

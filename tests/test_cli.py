@@ -7,12 +7,16 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from finder.model import Message, Opaque, Problem, Text, ToolCall
+from finder.adapter import Store, Want
+from finder.model import Message, Opaque, Problem, Session, Text, ToolCall
 from finder.registry import Registry
+from tests.bench.opencode_stores import make_database
+from tests.bench.sessions import Shape
 from tests.calling import NOW, caller
 from tests.memory import Memory, Shelf, unreadable
 
@@ -589,6 +593,31 @@ def test_help_has_examples_for_every_command(capsys: Capture, tmp_path: Path) ->
         assert summary.rstrip(".").split()[0] in done.out, "the table and the command agree"
 
 
+@pytest.mark.parametrize("format_", ["json", "jsonl", "ids"])
+def test_a_store_that_fails_while_its_sessions_are_listed_is_told(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, format_: str
+) -> None:
+    shelf = Shelf(tmp_path / "shelf")
+    for number in range(1200):
+        shelf.add(f"s{number:04}", updated=number)
+
+    class Locked(Memory):
+        def sessions(self, store: Store, want: Want | None = None) -> Iterator[Session | Problem]:
+            if len(shelf.asked) == 2:  # the first were all, the second a chunk of them
+                raise unreadable(shelf.path)
+            yield from super().sessions(store, want)
+
+    finder = caller(capsys, tmp_path, registry=Registry.of(Locked(shelf)))
+    done = finder("find", "--limit", "0", "--format", format_)
+    assert done.code == 9
+    assert done.err.count("is locked") == 1
+    listed = done.json["sessions"] if format_ == "json" else done.out.splitlines()
+    assert len(listed) == 500
+    if format_ == "json":
+        assert [problem["kind"] for problem in done.json["problems"]] == ["locked"]
+        assert done.json["searched"][0]["failed"]
+
+
 # -- as a process ------------------------------------------------------------------------
 
 
@@ -605,6 +634,18 @@ def test_a_closed_pipe_ends_quietly() -> None:
         assert child.wait(30) == 0, args
         assert child.stderr.read() == b"", args
         child.stderr.close()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs a shell")
+@pytest.mark.parametrize("format_", ["json", "jsonl", "ids", "table", "fzf"])
+def test_a_reader_that_has_enough_ends_a_long_listing_quietly(tmp_path: Path, format_: str) -> None:
+    # More than a pipe holds, so that there is still something to be written when it closes.
+    make_database(tmp_path, Shape(sessions=3000, text=100_000))
+    command = f"'{sys.executable}' -m finder find --subagents --limit 0 --format {format_}"
+    shell = f"set -o pipefail; {command} | head -c 100 | wc -c"
+    env = {**os.environ, "HOME": str(tmp_path), "FINDER_CACHE_DIR": str(tmp_path / "cache")}
+    done = subprocess.run(["bash", "-c", shell], env=env, capture_output=True, check=False)
+    assert (done.returncode, done.stdout.split(), done.stderr) == (0, [b"100"], b"")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals differ there")

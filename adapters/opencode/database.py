@@ -22,7 +22,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from finder.adapter import Adapter, Can, Candidate, Names, Resume, Store, Want
+from finder.adapter import Adapter, Can, Candidate, Names, Outline, Resume, Store, Want
 from finder.errors import StoreError
 from finder.model import Problem, Ref, Session
 
@@ -124,6 +124,17 @@ class OpenCodeDatabase(Adapter):
 
             yield error.problem
             yield from listed_by_program(store.program, store.path, self.tool)
+
+    def outlines(self, store: Store) -> Iterator[Outline | Problem]:
+        from adapters.opencode.listing import outlines
+
+        try:
+            found = outlines(store.path)
+        except StoreError as error:
+            if error.problem.kind != "unknown-schema":
+                raise
+            found = None  # where nothing else helps, `sessions` asks the program
+        yield from super().outlines(store) if found is None else found
 
     def candidates(
         self, store: Store, sought: Sought, want: Want | None = None

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from adapters.opencode.conditions import condition
+from adapters.opencode.conditions import condition, last_updated
 from adapters.opencode.schema import (
     MESSAGE_TYPES,
     SESSION_TABLES,
@@ -18,7 +18,7 @@ from adapters.opencode.schema import (
 )
 from adapters.opencode.sessions import header
 from finder import sqlite
-from finder.adapter import Names, Want
+from finder.adapter import Names, Outline, Want
 from finder.jsonio import integer, mapping, string
 from finder.model import JsonObject, Problem, Ref, Session
 
@@ -31,6 +31,15 @@ _BRIEF = (
 def listed(path: Path, tool: str, want: Want | None) -> Iterator[Session | Problem]:
     """The sessions that `want` may want, or all."""
     yield from sqlite.read(path, lambda c: _Listing(c, path, tool).found(want))
+
+
+def outlines(path: Path) -> list[Outline | Problem] | None:
+    """Where all sessions stand; None: the columns do not tell."""
+
+    def work(connection: sqlite3.Connection) -> list[Outline | Problem] | None:
+        return _Listing(connection, path, "").outlines()
+
+    return sqlite.read(path, work)
 
 
 def descendants(path: Path, tool: str, ids: Sequence[str]) -> Iterator[Session]:
@@ -127,6 +136,22 @@ class _Listing:
         self.problems += unknown_tables(self.connection, self.tables, str(self.path))
         return [*sessions, *self.problems]
 
+    def outlines(self) -> list[Outline | Problem] | None:
+        needed = ("id", "parent_id", "time_updated")
+        found: dict[str, Outline] = {}
+        for table in self._session_tables():
+            if not set(needed) <= set(self.tables[table]):
+                return None
+            rows = self.connection.execute(f"SELECT {', '.join(needed)} FROM {table}")
+            rows.row_factory = None
+            for value, parent, updated in rows:
+                identifier = self._identifier(value)
+                if identifier is not None and identifier not in found:
+                    same = found[parent].id if parent in found else string(parent) or None
+                    found[identifier] = Outline(identifier, same, integer(updated))
+        self.problems += unknown_tables(self.connection, self.tables, str(self.path))
+        return [*found.values(), *self.problems]
+
     def children(self, parents: Sequence[str]) -> Iterator[Session]:
         for table in self._session_tables():
             if "parent_id" not in self.tables[table]:
@@ -170,31 +195,12 @@ class _Listing:
         where, values = condition(table, self.tables[table], want)
         newest = want.newest if want and "time_updated" in self.tables[table] else None
         if newest is not None:
-            where, values = self._newest(table, where, values, newest)
+            where, values = last_updated(self.connection, table, where, values, newest)
         query = self._select(table, want is None or want.raw)
         if where:
             # The count is worked out for the rows that are kept only.
             query += f" WHERE s.rowid IN (SELECT rowid FROM {table}{where})"
         return self.connection.execute(query, values).fetchall()
-
-    def _newest(
-        self, table: str, where: str, values: list[Any], count: int
-    ) -> tuple[str, list[Any]]:
-        """The condition, narrowed to the last updated so many.
-
-        Sorting all would take longer than reading them. Those put in last are mostly the ones
-        updated last; as many as are wanted are not older than the oldest of them.
-        """
-        inserted = f"SELECT time_updated FROM {table}{where} ORDER BY rowid DESC LIMIT ?"
-        times = sorted(
-            (row[0] for row in self.connection.execute(inserted, [*values, 4 * count])
-             if isinstance(row[0], int)),
-            reverse=True,
-        )  # fmt: skip
-        if len(times) >= count:
-            where += f"{' AND' if where else ' WHERE'} time_updated >= ?"
-            values = [*values, times[count - 1]]
-        return f"{where} ORDER BY time_updated DESC LIMIT ?", [*values, count]
 
     def _header(self, table: str, row: sqlite3.Row, want: Want | None) -> Session | None:
         keep_raw = want is None or want.raw

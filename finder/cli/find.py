@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 from finder.cli import declare, options
 from finder.cli.failure import tell_problems
 from finder.cli.output import Query as JsonQuery
-from finder.cli.output import say, write_json, write_lines, write_text
+from finder.cli.output import say, write_json, write_lines, write_object, write_text
 from finder.cli.rows import remember
 from finder.cli.setting import Setting
-from finder.errors import StoreError, UsageError
+from finder.errors import ExitCode, StoreError, UsageError
 from finder.find import Answer, Query, Sort, find
 from finder.library import Library
 from finder.render.text import line
@@ -119,11 +119,14 @@ def command(  # noqa: PLR0913  (one parameter for each option)
     if answer.by_text and not text:
         say(_BY_TEXT, aside=True)
     _print(answer, chosen, expression, setting, library)
-    if chosen == "table":
+    # Rows may have been read while they were printed.
+    tell_problems([problem for problem in library.problems if problem not in answer.problems])
+    if chosen == "table" and setting.terminal:
         remember(setting, [row.entry for row in answer.rows], roots)
     if chosen == "table" and setting.terminal and answer.more:
         say(f"The first {len(answer.rows)} are shown; --limit 0 shows all.", aside=True)
-    return library.status()
+    # A store that fails on the way has answered in part.
+    return ExitCode.PARTIAL if library.silent and not answer.silent else library.status()
 
 
 def _sought(texts: Sequence[str], *, synthetic: bool) -> Sought:
@@ -161,7 +164,7 @@ def _print(
     answer: Answer, chosen: str, expression: JsonQuery, setting: Setting, library: Library
 ) -> None:
     if chosen in {"json", "jsonl"}:
-        _print_json(answer, chosen, expression, library)
+        _print_json(answer, chosen, expression, setting, library)
     elif chosen == "ids":
         _print_ids(answer)
     elif chosen == "fzf":
@@ -186,15 +189,20 @@ def _print(
         write_text(table, setting, pager=True)
 
 
-def _print_json(answer: Answer, chosen: str, expression: JsonQuery, library: Library) -> None:
+def _print_json(
+    answer: Answer, chosen: str, expression: JsonQuery, setting: Setting, library: Library
+) -> None:
     from finder.render import data
     from finder.resume import resumption
 
-    if chosen == "json":
-        write_json(expression.of(data.answer(answer, lambda entry: resumption(library, entry))))
-        return
     rows = (data.row(row, resumption(library, row.entry)) for row in answer.rows)
-    write_lines(rows, expression)
+    if chosen == "jsonl":
+        write_lines(rows, expression)
+    elif expression or setting.terminal:
+        write_json(expression.of(data.answer(answer, lambda entry: resumption(library, entry))))
+    else:
+        head = {"schema": data.SCHEMA, "by_text": answer.by_text}
+        write_object(head, "sessions", rows, lambda: data.searched(Answer.of(library, ())))
 
 
 def _print_ids(answer: Answer) -> None:

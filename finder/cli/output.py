@@ -96,8 +96,9 @@ def write_lines(values: Iterable[Json], query: Query) -> None:
     """One JSON value a line."""
     from finder import jsonio
 
+    sys.stdout.flush()
     for value in values:
-        write_bytes(jsonio.dumps(query.of(value)) + b"\n")
+        sys.stdout.buffer.write(jsonio.dumps(query.of(value)) + b"\n")
 
 
 def write_bytes(data: bytes) -> None:
