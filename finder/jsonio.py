@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -162,6 +163,33 @@ def _plain(value: Any) -> Json:
     raise TypeError(f"{type(value).__name__} has no JSON form")
 
 
+_kept: dict[Path, Json] | None = None
+
+
+@contextmanager
+def read_twice() -> Iterator[None]:
+    """Within, what a file says is parsed for the first reader and given to the second one too.
+
+    It is for files that nobody writes meanwhile, of which first the headers are read and then the
+    rest. Readers do not alter what they get.
+    """
+    global _kept  # noqa: PLW0603  (what reads is far from who knows that it reads twice)
+    _kept = {}
+    try:
+        yield
+    finally:
+        _kept = None
+
+
+def loads_of(path: Path, data: bytes) -> Json:
+    """Like `loads`, for what is in a file."""
+    if _kept is None:
+        return loads(data)
+    if path in _kept:
+        return _kept.pop(path)
+    return _kept.setdefault(path, loads(data))
+
+
 def read(path: Path) -> Json:
     """The JSON value in a file.
 
@@ -170,13 +198,33 @@ def read(path: Path) -> Json:
             file and the place in it.
     """
     data = files.read(path)
-    if not data.strip(b"\x00 \t\r\n"):
+    if is_blank(data):
         raise StoreError(Problem(kind="empty", path=str(path), message="the file is empty"))
     try:
-        return loads(data)
+        return loads_of(path, data)
     except ValueError as error:
         message = f"not valid JSON ({error}); the file may be damaged or still being written"
         raise StoreError(Problem(kind="corrupt", path=str(path), message=message)) from None
+
+
+def is_blank(data: bytes) -> bool:
+    """Whether it is empty, or filled up: what a crash leaves of a file."""
+    blank = b"\x00 \t\r\n"
+    return not data[:99].strip(blank) and not data.strip(blank)  # the second makes a copy
+
+
+def not_utf8(data: bytes) -> int | None:
+    """The place of the first byte that is not UTF-8; None: all are."""
+    from codecs import getincrementaldecoder
+
+    decoder = getincrementaldecoder("utf-8")()
+    for start in range(0, len(data), _SLICE):  # all at once takes up to four times as much memory
+        before = len(decoder.getstate()[0])
+        try:
+            decoder.decode(data[start : start + _SLICE], final=start + _SLICE >= len(data))
+        except UnicodeDecodeError as error:
+            return start - before + error.start
+    return None
 
 
 def read_object(path: Path) -> JsonObject:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple, Protocol
 
-from finder import compare
+from finder import compare, jsonio
 from finder.adapter import Adapter, Store, Want
 from finder.errors import BugError
 from finder.model import Event, Ref, Session
@@ -301,16 +301,17 @@ def receipt(
         BugError: there is a difference without a reason.
     """
     session, events, plan, report = taken
-    written = _written(adapter, store, draft)
     found_records: list[bytes] = []
 
-    def read() -> Iterator[Event]:
-        for event in adapter.events(written.ref):
+    def read(ref: Ref) -> Iterator[Event]:
+        for event in adapter.events(ref):
             if records is not None:
                 found_records.extend(compare.prints([event]))
             yield event
 
-    back = compare.recognised(events, read(), report, plan.ids)
+    with jsonio.read_twice():
+        written = _written(adapter, store, draft)
+        back = compare.recognised(events, read(written.ref), report, plan.ids)
     losses, unexplained = _accounted(taken, written, back)
     if unexplained:
         raise _unforeseen(session, unexplained)

@@ -117,10 +117,10 @@ def read(file: File) -> tuple[JsonObject, list[Problem]]:
     """
     data = file.read()
     path = str(file.path)
-    if not data.strip(b"\0 \t\r\n"):
+    if jsonio.is_blank(data):
         raise StoreError(Problem(kind="empty", path=path, message="the file is empty"))
     try:
-        record = jsonio.loads(data)
+        record = jsonio.loads(data) if file.data else jsonio.loads_of(file.path, data)
     except ValueError as error:
         message = f"not valid JSON ({error}); it may be damaged or still being written"
         raise StoreError(Problem(kind="corrupt", path=path, message=message)) from None
@@ -139,11 +139,9 @@ def _oddities(path: str, record: JsonObject, data: bytes) -> Iterator[Problem]:
         if value is not None and header.milliseconds(value) is None:
             message = f"its {key} is {str(value)[:60]!r}, which is no time with an offset from UTC"
             yield Problem(kind="corrupt", path=path, message=message, record=key)
-    try:
-        data.decode()
-    except UnicodeDecodeError as error:
+    if (place := jsonio.not_utf8(data)) is not None:
         # The tool cannot write this: Ruby's JSON refuses such strings.
-        message = f"byte {error.start:,} and maybe more are not UTF-8: some text is damaged"
+        message = f"byte {place:,} and maybe more are not UTF-8: some text is damaged"
         yield Problem(kind="corrupt", path=path, message=message)
 
 

@@ -122,3 +122,28 @@ def test_values_of_another_type_than_expected_are_harmless() -> None:
     ]  # fmt: skip
     assert [jsonio.mapping(v) for v in ({"a": 1}, [])] == [{"a": 1}, {}]
     assert [jsonio.array(v) for v in ([1], {})] == [[1], []]
+
+
+@pytest.mark.parametrize("place", [0, 1, 7, (1 << 20) - 2, (1 << 20) - 1, 1 << 20, (2 << 20) + 5])
+@pytest.mark.parametrize("broken", [b"\xff", b"\xe2\x82x", b"\xf0\x9f\x98x"])
+@pytest.mark.parametrize("letter", ["a", "é", "€", "\U0001f600"])
+def test_the_first_byte_that_is_not_utf8_is_found(place: int, broken: bytes, letter: str) -> None:
+    before = (letter * (place + 1)).encode()[: place - place % len(letter.encode())]
+    data = before + broken + b"more \xff" + b" " * (1 << 20)
+    with pytest.raises(UnicodeDecodeError) as caught:
+        data.decode()
+    assert jsonio.not_utf8(data) == caught.value.start
+    assert jsonio.not_utf8(before) is None
+    assert jsonio.not_utf8(before + broken[:-1]) == (None if broken == b"\xff" else len(before))
+
+
+def test_a_file_is_parsed_once_for_two_readers(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_bytes(b"[1]")
+    with jsonio.read_twice():
+        first = jsonio.read(path)
+        assert jsonio.read(path) is first
+        path.write_bytes(b"[2]")
+        assert jsonio.read(path) == [2]
+    assert jsonio.read(path) is not jsonio.read(path)
+    assert first == [1]
