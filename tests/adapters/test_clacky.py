@@ -437,6 +437,60 @@ def test_a_subagent_of_which_only_the_result_is_kept() -> None:
     assert subagent.result and "calc.rb line 1" in subagent.result
 
 
+@pytest.mark.parametrize(
+    ("output", "status"),
+    [
+        ({"result": "[SUBAGENT SUMMARY]\nCompleted in 3 iterations.\nIt is in a.rb."}, "ok"),
+        ({"skill_type": "subagent", "result": "It is in a.rb."}, "ok"),
+        (
+            {"result": "[SUBAGENT SUMMARY]\n[The subagent was interrupted by the user before"
+             " completing.]"},
+            "interrupted",
+        ),
+    ],
+)  # fmt: skip
+def test_how_a_subagent_ended(tmp_path: Path, output: Json, status: str) -> None:
+    arguments = json.dumps({"skill_name": "code-explorer", "task": "Where?"})
+    function = {"name": "invoke_skill", "arguments": arguments}
+    asked = {"role": "assistant", "content": "", "tool_calls": [{"id": "a", "function": function}]}
+    answer = {"role": "tool", "tool_call_id": "a", "content": json.dumps(output)}
+    (subagent,) = of(told(tmp_path, asked, answer), Subagent)
+    assert (subagent.call, subagent.agent, subagent.prompt) == ("a", "code-explorer", "Where?")
+    assert (subagent.result, subagent.status) == (output["result"], status)
+
+
+@pytest.mark.parametrize(("flags", "status"), [({}, "ok"), ({"interrupted": True}, "interrupted")])
+def test_a_subagents_outcome_in_the_place_of_its_instructions(
+    tmp_path: Path, flags: dict[str, Json], status: str
+) -> None:
+    message = {"role": "user", "content": "Done.", "subagent_result": True, "skill_name": "audit"}
+    events = told(tmp_path, message | flags)
+    (subagent,) = of(events, Subagent)
+    assert (subagent.agent, subagent.result, subagent.status) == ("audit", "Done.", status)
+    assert said(events) == []
+    assert ("interrupted" in of(events, Message)[0].labels) == bool(flags)
+
+
+def test_anthropics_blocks_of_an_answer(tmp_path: Path) -> None:
+    blocks = [
+        {"type": "thinking", "thinking": "A file?", "signature": "s1"},
+        {"type": "text", "text": "I look."},
+        {"type": "tool_use", "id": "t1", "name": "ls", "input": {"path": "."}},
+    ]
+    failed = {"type": "tool_result", "tool_use_id": "t1", "content": "none", "is_error": True}
+    events = told(
+        tmp_path,
+        {"role": "assistant", "content": blocks},
+        {"role": "user", "content": [failed]},
+    )
+    assert [(e.text, e.signature) for e in of(events, Reasoning)] == [("A file?", "s1")]
+    assert [e.text for e in of(events, Text)] == ["I look."]
+    (call,) = of(events, ToolCall)
+    assert (call.call, call.name, call.input) == ("t1", "ls", {"path": "."})
+    (result,) = of(events, ToolResult)
+    assert (result.call, result.status, result.labels) == ("t1", "error", ())
+
+
 def test_images_and_files() -> None:
     first, file, second = of(story("v1.5.1", "93ad63d7"), Attachment)
     assert (first.mime, first.name) == ("image/png", "shot.png")
@@ -650,6 +704,28 @@ def test_an_archive_that_lost_its_end_says_so(tmp_path: Path) -> None:
     (one,) = sessions(tmp_path).values()
     (broken,) = [e for e in CLACKY.events(one.ref) if e.type == "opaque"]
     assert broken.problem == "the archive has 2 of the 6 messages that its head counts"
+
+
+def test_each_archive_is_told_before_the_summary_that_names_it(tmp_path: Path) -> None:
+    name = "2026-01-02-03-04-05-c0ffee00-chunk-{}.md"
+    messages: list[Json] = [{"role": "system", "content": "You are"}]
+    for number in (1, 2):
+        text = ARCHIVE.replace("I look.", f"I look, {number}.")
+        text = text.replace("03:30:00", f"03:3{number}:00")
+        (tmp_path / name.format(number)).write_text(text, encoding="utf-8")
+        messages += [
+            {
+                "role": "assistant",
+                "content": f"<summary>{number}</summary>",
+                "compressed_summary": True,
+                "chunk_path": f"/elsewhere/{name.format(number)}",
+            },
+            {"role": "user", "content": f"after {number}"},
+        ]
+    texts = [e.text for e in of(told(tmp_path, *messages), Text)]
+    order = ["I look, 1.", "<summary>1", "after 1", "I look, 2.", "<summary>2", "after 2"]
+    places = [next(n for n, text in enumerate(texts) if text.startswith(one)) for one in order]
+    assert places == sorted(places)
 
 
 def test_a_later_archive_of_the_original_is_not_the_forks(tmp_path: Path) -> None:
