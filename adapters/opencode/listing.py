@@ -96,19 +96,20 @@ def names(path: Path, since: int | None) -> Names:
 def _names(
     connection: sqlite3.Connection, table: str, there: tuple[str, ...], since: int | None
 ) -> Names:
-    """Those of one table; all titles as one text, since a row for each takes thrice as long."""
+    """Those of one table; many titles as one text, since a row for each takes twice as long."""
     where, values = condition(table, there, Want(since=since))
-    wanted = ("title", "time_updated", "directory", "agent")
-    title, updated, directory, agent = (c if c in there else "NULL" for c in wanted)
-    query = f"SELECT group_concat({title}, char(0)), max({updated}) FROM {table}{where}"
-    titles, newest = connection.execute(query, values).fetchone()
-    query = f"SELECT DISTINCT {directory}, {agent} FROM {table}{where}"
+    wanted = ("directory", "agent", "time_updated", "title")
+    directory, agent, updated, title = (c if c in there else "NULL" for c in wanted)
+    query = (
+        f"SELECT {directory}, {agent}, max({updated}), group_concat({title}, char(0))"
+        f" FROM {table}{where} GROUP BY 1, 2"
+    )
     rows = connection.execute(query, values).fetchall()
     return Names(
-        titles=frozenset((string(titles) or "").split("\0")),
+        titles=frozenset(title for row in rows for title in (string(row[3]) or "").split("\0")),
         directories=frozenset(row[0] for row in rows if isinstance(row[0], str)),
         agents=frozenset(row[1] for row in rows if isinstance(row[1], str)),
-        newest=integer(newest),
+        newest=max((row[2] for row in rows if isinstance(row[2], int)), default=None),
     )
 
 
