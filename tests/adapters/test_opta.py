@@ -155,6 +155,12 @@ def chat(id_: str, messages: list[Json], **header: Json) -> dict[str, Json]:
     }
 
 
+def told(folder: Path, *messages: Json) -> list[Event]:
+    """The story of a chat with just these messages."""
+    written(folder / "sessions/abc.json", chat("abc", list(messages)))
+    return list(ADAPTER.events(Ref("opta", str(folder), "abc")))
+
+
 SYSTEM = {"role": "system", "content": "You are Opta.\n\nWorking directory: /w/here\n\nEnd."}
 HELLO = [SYSTEM, {"role": "user", "content": "Hello"}, {"role": "assistant", "content": "Hi."}]
 
@@ -525,6 +531,69 @@ def test_statuses_come_from_the_documented_texts() -> None:
     assert all(("inferred" in r.labels) == (r.status != "ok") for r in results)
     call = next(c for c in only(ToolCall, events("home", "ANW92nA3XJwA")) if c.call.endswith("302"))
     assert call.input == '{"pattern": '  # not JSON: the text as the model sent it
+
+
+@pytest.mark.parametrize(
+    ("tool", "output", "status"),
+    [
+        ("run_command", "done\n[exit code: 0]", "ok"),
+        ("run_command", "[stderr] no\n[exit code: 2]", "error"),
+        ("run_command", "half\n[exit code: undefined]", "interrupted"),  # killed
+        ("read_file", "a log:\n[exit code: 2]", "ok"),
+        ("edit_file", "Tool blocked by hook: lint", "error"),
+        ("run_command", 'Permission denied: tool "run_command"', "error"),
+        ("run_command", "Permission denied while reading x", "ok"),
+        ("read_file", "[Tool result truncated: 300 chars, first line: Error: no]", "error"),
+        ("spawn_agent", "Sub-agent result (2 tool calls, 3s):\nfound", "ok"),
+        ("spawn_agent", "[ERROR] Sub-agent result (2 tool calls, 3s):\nno", "error"),
+        ("spawn_agent", "[TIMEOUT] Sub-agent result (2 tool calls, 3s):\nno", "interrupted"),
+    ],
+)
+def test_how_a_call_ended_is_known_by_its_words(
+    tmp_path: Path, tool: str, output: str, status: str
+) -> None:
+    call = {"id": "c", "type": "function", "function": {"name": tool, "arguments": "{}"}}
+    asked = {"role": "assistant", "content": None, "tool_calls": [call]}
+    found = told(tmp_path, asked, {"role": "tool", "tool_call_id": "c", "content": output})
+    (result,) = only(ToolResult, found)
+    assert result.status == status
+    assert ("inferred" in result.labels) == (status != "ok" or "truncated" in result.labels)
+
+
+@pytest.mark.parametrize(
+    ("role", "text", "own"),
+    [
+        ("user", "System Warning: Your previous edit caused the following LSP errors in a.py", ""),
+        ("user", "<atpo_correction>stop</atpo_correction>", ""),
+        ("user", "Analyze this project and generate an OPTA.md project context file. Look", ""),
+        ("user", "[System: User reversed a checkpoint]", ""),
+        ("user", "[System: an unfinished thought", "[System: an unfinished thought"),
+        ("assistant", "Autonomy runtime budget reached (30m).", ""),
+        (
+            "user",
+            "Autonomy runtime budget reached (30m).",
+            "Autonomy runtime budget reached (30m).",
+        ),
+        (
+            "user",
+            'Look\n\n<file path="/a">\nx\n</file>\n\n\n<file path="/b">\ny\n</file>\n',
+            "Look",
+        ),
+        (
+            "user",
+            'Look\n\n<file path="/a">\n\n\n<file path="/b">\n</file>\n'
+            "\n\nOutput requirement: return valid JSON only.",
+            "Look",
+        ),
+        ("user", 'Look\n\n<file path="/a">\nx\n</file>\nand tell', None),  # written on below it
+    ],
+)
+def test_whose_words_they_are(tmp_path: Path, role: str, text: str, own: str | None) -> None:
+    found = told(tmp_path, {"role": role, "content": text})
+    assert "".join(said(found, role=role)) == (text if own is None else own)
+    assert "".join(e.text for e in only(Text, found)) == text
+    marked = [e.labels for e in only(Text, found) if e.labels]
+    assert set(marked) <= {("synthetic", "inferred")}
 
 
 def test_a_denied_call_is_an_error_and_the_daemon_says_who_denied_it() -> None:
