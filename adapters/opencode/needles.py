@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 
-_LONG_ENOUGH = 5
+_LONG_ENOUGH = 4
 # LIKE stops at each place where the first letter of what it looks for stands.
 _RAREST_FIRST = "zqxjkvbwypgmfudhclrsnoaitea"
 
@@ -22,13 +22,22 @@ def not_ascii(column: str) -> str:
 
 def untouched(piece: str) -> str:
     """The longest part of a piece that can stand in a text in ASCII letters only."""
+    return max(untouched_parts(piece), key=len)
+
+
+def untouched_parts(piece: str) -> list[str]:
+    """The parts of a piece that stand in every text that has it, in ASCII letters."""
     parts = re.split(r"[skf;`]|[^\x00-\x7f]", piece)
-    trimmed = (part.lstrip("iltn").rstrip("ia") for part in parts)
-    return max(trimmed, key=len)
+    return [part.lstrip("iltn").rstrip("ia") for part in parts]
+
+
+def rarity(needle: str) -> int:
+    """How soon a needle is found not to be in a text: small is soon."""
+    return _RAREST_FIRST.find(needle[0])
 
 
 def quickest(needle: str) -> str:
     """The end of an untouched needle that is found the fastest and is still telling."""
     starts = [0]
     starts += [at for at in range(1, len(needle) - _LONG_ENOUGH + 1) if needle[at] not in "iltn"]
-    return needle[min(starts, key=lambda at: _RAREST_FIRST.find(needle[at])) :]
+    return needle[min(starts, key=lambda at: rarity(needle[at:])) :]

@@ -17,14 +17,15 @@ import unicodedata
 from functools import cache
 from typing import NamedTuple
 
-from adapters.opencode.needles import not_ascii, quickest, untouched
+from adapters.opencode.needles import not_ascii, quickest, rarity, untouched_parts
 from finder.words import Term, folded
 
 _SHORTEST = 3  # a shorter needle is in nearly every row
-_MOST_PIECES, _MOST_LETTERS = 3, 4
+_MOST_PIECES, _MOST_LETTERS, _MOST_NEEDLES = 3, 4, 2
 # JSON may write any letter as an escape. Programs escape control characters (\u001b) and, if at
 # all, what is beyond ASCII; an escaped ASCII letter or digit is legal all the same.
 _ESCAPED_ASCII = r"*\u00[3-7]*"
+_IN_ESCAPED_ASCII = "%00%"  # told sooner, and of most texts enough
 _ESCAPED = r"*\u*"
 _ESCAPE = re.compile(r"\\u(?!00[01])")
 _ODD = "ßẞſ\u212aﬀﬁﬂﬃﬄﬅﬆŉİẚ"
@@ -74,7 +75,8 @@ class Sieve:
         if not may:
             return Test("1", "0", values)
         return Test(
-            f"({' AND '.join(may)} OR {column} GLOB '{_ESCAPED_ASCII}')",
+            f"({' AND '.join(may)}"
+            f" OR ({column} LIKE '{_IN_ESCAPED_ASCII}' AND {column} GLOB '{_ESCAPED_ASCII}'))",
             f"({' AND '.join(plainly)})",
             values,
         )
@@ -115,12 +117,17 @@ def _accents(letter: str) -> str:
 
 
 def _may_have(column: str, piece: str, label: str, has: str, values: dict[str, str]) -> str:
-    needle = untouched(piece)
-    if needle == piece:
-        return has
-    odd = f"{not_ascii(column)} OR {column} GLOB '{_ESCAPED}'"
-    either = f"({has} OR {odd})" if piece.isascii() else f"({odd})"
-    if len(needle) < _SHORTEST:
-        return either
-    values[f"{label}n"] = f"%{quickest(needle)}%"
-    return f"({column} LIKE :{label}n AND {either})"
+    """That a text has a piece, or may have it in other letters; what is told soonest first."""
+    parts = untouched_parts(piece)
+    needles = sorted({quickest(part) for part in parts if len(part) >= _SHORTEST}, key=rarity)
+    tests = []
+    for number, needle in enumerate(needles[:_MOST_NEEDLES]):
+        if needle != piece:
+            values[f"{label}n{number}"] = f"%{needle}%"
+            tests.append(f"{column} LIKE :{label}n{number}")
+    if parts == [piece]:
+        tests.append(has)
+    else:
+        odd = f"{column} GLOB '{_ESCAPED}' OR {not_ascii(column)}"
+        tests.append(f"({has} OR {odd})" if piece.isascii() else f"({odd})")
+    return f"({' AND '.join(tests)})"
