@@ -306,8 +306,33 @@ def test_get_within_tokens(capsys: Capture, tmp_path: Path, shelf: Shelf) -> Non
     assert 800 < len(out.encode()) <= 1200
     assert "Hello" in out
     assert "words 99" in out
-    assert call("get", "ses_0001", "--max-tokens", "300", "--json").code == 2
     assert call("get", "ses_0001", "--max-tokens", "5").code == 2
+
+
+def test_get_json_within_tokens(capsys: Capture, tmp_path: Path, shelf: Shelf) -> None:
+    call = caller(capsys, tmp_path, shelf)
+    whole = call("get", "ses_0001", "--json").json
+    assert call("get", "ses_0001", "--max-tokens", "5000", "--json").json == {
+        **whole, "left_out": None
+    }  # fmt: skip
+    shelf.stories["ses_0001"] += [Text(text=f"words {n} " * 20) for n in range(100)]
+    for number in range(10):
+        shelf.add(f"kid_{number}", "A kid", parent="ses_0001")
+    done = call("get", "ses_0001", "--max-tokens", "900", "--json")
+    assert 2700 < len(done.out.encode()) <= 3600
+    assert done.json["events"][1]["text"] == "Hello"
+    assert done.json["events"][-1]["seq"] == 103
+    assert sum(e.get("events", 1) for e in done.json["events"]) == 104
+    kept = len(done.json["subagents"])
+    assert 0 < kept < 11
+    assert done.json["left_out"] == {"subagents": 11 - kept}
+    lines = call("get", "ses_0001", "--max-tokens", "900", "--format", "jsonl").lines
+    kinds = [line["type"] for line in lines]
+    assert kinds[0] == "session"
+    assert kinds[-2:] == ["left_out", "problem"]
+    assert "left_out" in kinds[1:-2]
+    for wrong in (("--raw", "--json"), ("--format", "raw"), ("--with-subagents", "--json")):
+        assert call("get", "ses_0001", "--max-tokens", "900", *wrong).code == 2
 
 
 def test_get_by_path(capsys: Capture, tmp_path: Path, shelf: Shelf) -> None:

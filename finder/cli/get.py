@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import chain, islice
+from itertools import accumulate, chain, islice
 
 from finder.cli import declare, options, rows
 from finder.cli.failure import tell_problems
@@ -40,7 +40,7 @@ from finder.resume import resumption
     "--max-tokens",
     type=declare.Whole(200),
     metavar="N",
-    help="Shorten the transcript to about N tokens, and say what is left out.",
+    help="Shorten the story to about N tokens, and say what is left out.",
 )
 @declare.option("--raw", is_flag=True, help="With JSON: add the store's own records.")
 @declare.option("--pager/--no-pager", default=True, help="Page long output on a terminal.")
@@ -69,20 +69,20 @@ def command(  # noqa: PLR0913  (one parameter for each option)
     one session. --format raw prints the store's own records, nothing added or left out.
     """
     chosen = options.chosen_format(format_, as_json, query, "transcript")
+    in_json = chosen != "transcript"
     excerpt = "--first" if first else "--last" if last else None
     for one, other, wrong in (
         ("--no-subagents", "--with-subagents", no_subagents and with_subagents),
         ("--first", "--last", first and last),
         (excerpt, "--with-subagents", excerpt and with_subagents),
+        ("--max-tokens", "--raw", max_tokens and (raw or chosen == "raw")),
+        ("--max-tokens", "--with-subagents as JSON", max_tokens and in_json and with_subagents),
     ):
         if wrong:
             raise UsageError(f"{one} and {other} exclude each other")
     if chosen == "raw" and (live or no_synthetic or excerpt):
         choosing = excerpt or ("--live" if live else "--no-synthetic")
         raise UsageError(f"--format raw prints all records of a session; {choosing} chooses")
-    if max_tokens is not None and chosen != "transcript":
-        hint = "with JSON, --query chooses: --query \"events[?type=='text'].text\""
-        raise UsageError("--max-tokens shortens the transcript alone", hint=hint)
     expression = JsonQuery(query)
     library, entry = located(setting, target, roots)
     reading = Reading(
@@ -94,13 +94,14 @@ def command(  # noqa: PLR0913  (one parameter for each option)
         stories=with_subagents,
         whole=full,
         raw=raw,
+        most=max_tokens,
         problems=list(library.problems),
     )
     printers = {"json": _print_json, "jsonl": _print_lines, "raw": _print_raw}
-    if chosen == "transcript":
-        write_text(_transcript(reading, max_tokens), setting, pager=pager)
-    else:
+    if in_json:
         printers[chosen](reading, expression)
+    else:
+        write_text(_transcript(reading), setting, pager=pager)
     tell_problems(reading.problems)
     return ExitCode.PARTIAL if library.incomplete or reading.failed else ExitCode.DONE
 
@@ -147,7 +148,10 @@ def _of_row(setting: Setting, number: str, row: rows.Shown) -> tuple[Library, En
 
 @dataclass(slots=True, kw_only=True)
 class Reading:
-    """One call of ``get``: what is shown, and what turns out to be unreadable on the way."""
+    """One call of ``get``: what is shown, and what turns out to be unreadable on the way.
+
+    `most`: tokens to which it is shortened; None: it is shown whole.
+    """
 
     setting: Setting
     library: Library
@@ -157,6 +161,7 @@ class Reading:
     stories: bool
     whole: bool
     raw: bool
+    most: int | None
     problems: list[Problem]
     left: Left = field(default_factory=Left)
     failed: bool = False
@@ -189,6 +194,17 @@ class Reading:
         """A story's events as JSON."""
         return (data.event(item, raw=self.raw) for item in self.events(ref))
 
+    def story(self, head: JsonObject) -> Iterator[JsonObject]:
+        """The session's own story as JSON, in the room that what stands around it leaves."""
+        ref = self.entry.session.ref
+        if self.most is None:
+            return self.objects(ref)
+        from finder.render.brief import brief, cost
+
+        told = [(item, data.event(item)) for item in self.events(ref)]
+        around = {**head, "events": [], **self.tail(len(head["subagents"]))}
+        return iter(brief(told, self.most - cost(around)))
+
     def records(self, ref: Ref) -> list[object]:
         """A story's native records."""
         return [i.event.raw for i in self.events(ref) if i.event.raw is not None]
@@ -198,35 +214,59 @@ class Reading:
         """Whether messages may have been left out."""
         return self.choice.first is not None or self.choice.last is not None
 
-    def left_out(self) -> JsonObject | None:
-        """The messages that were, once the story has been read. null: it is not known how many."""
+    def messages_left(self) -> int | None:
+        """How many messages were, once the story has been read. None: some, but not how many."""
         count = self.left.messages
         if count is None:
             known, shown = self.entry.session.messages, self.choice.first or 0
             count = known - shown if known is not None and known > shown else None
-        return {"messages": count} if count != 0 else None
+        return count
 
-    def tail(self) -> JsonObject:
+    def listed(self, told: list[JsonObject]) -> list[JsonObject]:
+        """These subagents: with `most` only those that take no more than a part of it."""
+        if self.most is None:
+            return told
+        from finder.render.brief import cost
+
+        taken = accumulate(map(cost, told))
+        return [one for one, all_ in zip(told, taken, strict=True) if all_ <= self.most // 5]
+
+    def left_out(self, listed: int) -> JsonObject | None:
+        """What is not shown of messages, and of the subagents, of which so many are."""
+        messages, below = self.messages_left(), len(self.below) - listed
+        left = {"messages": messages, "subagents": below}
+        return {name: count for name, count in left.items() if count != 0} or None
+
+    def told(self) -> list[JsonObject]:
+        """The problems as JSON."""
+        return [data.problem(problem) for problem in dict.fromkeys(self.problems)]
+
+    def tail(self, listed: int) -> JsonObject:
         """What is known after the events."""
-        told = {"problems": [data.problem(problem) for problem in dict.fromkeys(self.problems)]}
-        return {"left_out": self.left_out(), **told} if self.is_excerpt else told
+        told = {"problems": self.told()}
+        if not self.is_excerpt and self.most is None:
+            return told
+        return {"left_out": self.left_out(listed), **told}
 
 
 def _print_json(reading: Reading, expression: JsonQuery) -> None:
-    events = reading.objects(reading.entry.session.ref)
-    first = next(events, None)  # what cannot be read at all fails before anything is printed
-    whole = ([] if first is None else [first], events)
     head = {
         "schema": data.SCHEMA,
         "session": reading.header(),
-        "subagents": [_subagent(reading, item) for item in reading.below],
+        "subagents": reading.listed([_subagent(reading, item) for item in reading.below]),
     }
-    chained = (event for part in whole for event in part)
+    events = reading.story(head)
+    first = list(islice(events, 1))  # what cannot be read at all fails before anything is printed
+    chained = chain(first, events)
+
+    def tail() -> JsonObject:
+        return reading.tail(len(head["subagents"]))
+
     if not expression and not reading.setting.terminal:
-        write_object(head, "events", chained, reading.tail)
+        write_object(head, "events", chained, tail)
         return
     document = {**head, "events": list(chained)}
-    write_json(expression.of({**document, **reading.tail()}))
+    write_json(expression.of({**document, **tail()}))
 
 
 def _subagent(reading: Reading, item: Below) -> JsonObject:
@@ -241,21 +281,22 @@ def _print_lines(reading: Reading, expression: JsonQuery) -> None:
 
 
 def _lines(reading: Reading) -> Iterator[JsonObject]:
-    subagents = [data.below(item) for item in reading.below]
-    yield {
+    subagents = reading.listed([data.below(item) for item in reading.below])
+    head = {
         "type": "session",
         "schema": data.SCHEMA,
         **reading.header(),
         "subagents": subagents,
     }
-    yield from reading.objects(reading.entry.session.ref)
+    yield head
+    yield from reading.story(head)
     if reading.stories:
         for item, value in zip(reading.below, subagents, strict=True):
             yield {"type": "session", **value}
             yield from reading.objects(item.session.ref)
-    if (left := reading.left_out()) is not None:
+    if (left := reading.left_out(len(subagents))) is not None:
         yield {"type": "left_out", **left}
-    for problem in reading.tail()["problems"]:
+    for problem in reading.told():
         yield {"type": "problem", **problem}
 
 
@@ -271,10 +312,10 @@ def _print_raw(reading: Reading, expression: JsonQuery) -> None:
     write_json(expression.of(document))
 
 
-def _transcript(reading: Reading, most: int | None) -> Iterator[str]:
+def _transcript(reading: Reading) -> Iterator[str]:
     from finder.render import transcript as render
 
-    setting = reading.setting
+    setting, most = reading.setting, reading.most
     styled = setting.colour and most is None  # styles would cost tokens
     look = render.Look(room=setting.room, whole=reading.whole)
     if styled:
@@ -313,9 +354,8 @@ def _transcript(reading: Reading, most: int | None) -> Iterator[str]:
 
 def _left_out(reading: Reading) -> list[str]:
     """What an excerpt does not show, in words."""
-    left = reading.left_out()
-    if left is None:
+    count, place = reading.messages_left(), "after" if reading.choice.first else "before"
+    if count == 0:
         return []
-    count, place = left["messages"], "after" if reading.choice.first else "before"
     more = "more messages" if count is None else f"{count:,} more message{'s' * (count != 1)}"
     return ["", f"… {more} {place} these"]

@@ -13,7 +13,8 @@ from finder.get import Choice, story
 from finder.library import Library
 from finder.places import Places
 from finder.registry import Registry
-from finder.render.digest import digest, tokens
+from finder.render.choose import tokens
+from finder.render.digest import digest
 from finder.render.transcript import Block, Look, blocks, heading
 
 HEAD = ["The title", "facts about it"]
