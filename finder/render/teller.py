@@ -43,6 +43,7 @@ _LEAST_TITLE = 24  # columns of a subagent's title, before what is known besides
 _MOST_NEW = 10  # lines of a new file
 _FOLDED_COMMAND = 200  # columns
 _MOST_SYNTHETIC = 12  # lines of a text that the tool put in
+_DEEPEST = 24  # sessions within sessions; those below are told behind the whole story
 
 
 def clock(time: int | None) -> str:
@@ -93,10 +94,14 @@ class Tree:
 
 @dataclass(slots=True)
 class Teller:
-    """Makes the lines. It remembers which model spoke last, so as not to repeat it."""
+    """Makes the lines. It remembers which model spoke last, so as not to repeat it.
+
+    `depth`: how many sessions this one stands within.
+    """
 
     look: Look
     tree: Tree
+    depth: int = 0
     speaker: tuple[str | None, ...] = ()
     without_result: set[str] = field(default_factory=set)  # calls whose subagent says it
 
@@ -232,7 +237,7 @@ class Teller:
 
     def _subagent(self, part: Part, event: Subagent) -> Iterator[str]:
         look = self.look
-        item = self.tree.named(event.child) if event.child else None
+        item = self.tree.named(event.child) if event.child and self.depth < _DEEPEST else None
         if item is not None:
             yield from self.below(item, "  ")
             return
@@ -262,14 +267,19 @@ class Teller:
         yield look.folded(said, more + named, indent)
         if self.tree.stories is not None:
             yield from self._nested(session.ref, indent)
-        for child in self.tree.under(item):
-            yield from self.below(child, indent + "  ")
+        if self._depth(indent) < _DEEPEST:
+            for child in self.tree.under(item):
+                yield from self.below(child, indent + "  ")
+
+    def _depth(self, indent: str) -> int:
+        return self.depth + len(indent) // 2
 
     def _nested(self, ref: Ref, indent: str) -> Iterator[str]:
         assert self.tree.stories is not None
         rail = indent + self.look.paint("│", "dim") + " "
         told, unshown = passages([item.event for item in self.tree.stories(ref)])
-        teller = Teller(self.look.narrower(len(indent) + 2), self.tree)
+        look = self.look.narrower(len(indent) + 2)
+        teller = Teller(look, self.tree, self._depth(indent))
         for passage in told:
             for _, lines in teller.passage(passage):
                 yield from (rail + one if one else rail.rstrip() for one in lines)

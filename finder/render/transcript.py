@@ -107,7 +107,7 @@ def blocks(
         for kind, lines in teller.passage(passage):
             yield Block(kind, number, lines)
     last = max(len(told) - 1, 0)
-    said = ["", look.paint("subagents that the story does not name:", "dim")]
+    said = ["", look.paint("subagents not shown above:", "dim")]
     while listed and (rest := teller.tree.untold()):
         for item in rest:
             yield Block("note", last, [*said, *teller.below(item, "  ")])

@@ -161,7 +161,7 @@ def test_subagents_stand_where_they_were_started() -> None:
         "",
         "after",
         "",
-        "subagents that the story does not name:",
+        "subagents not shown above:",
         "  ⤷ The lost · lost",
     ]
 
@@ -193,7 +193,7 @@ def test_the_stories_of_subagents_are_told_in_place() -> None:
         "  │   │ deeper",
         "  │   ⤷ mem:one",
         "",
-        "subagents that the story does not name:",
+        "subagents not shown above:",
     ]
 
 
@@ -201,10 +201,25 @@ def test_parents_in_a_circle_are_told_once() -> None:
     circle = [kid("one", "two", 1), kid("two", "one", 2)]
     lines = shown(Text(text="x"), below=circle, stories=lambda _: [])
     assert lines[2:] == [
-        "subagents that the story does not name:",
+        "subagents not shown above:",
         "  ⤷ The one · one",
         "    ⤷ The two · two",
     ]
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_a_chain_of_any_length_is_told_whole(told: bool) -> None:
+    chain = [kid(str(n), str(n - 1), n) for n in range(1, 2000)]
+
+    def story(ref: Ref) -> list[Numbered]:
+        below = Subagent(child=Ref("mem", "/s", str(int(ref.id) + 1)))
+        return numbered(Text(text=f"words of {ref.id}"), below)
+
+    lines = shown(*(i.event for i in story(Ref("mem", "/s", "0"))), below=chain,
+                  stories=story if told else None)  # fmt: skip
+    for n in (1, 100, 1999):
+        assert sum(one.endswith(f"⤷ The {n} · {n}") for one in lines) == 1
+    assert sum("words of" in one for one in lines) == (2000 if told else 1)
 
 
 def test_edits_stand_as_differences() -> None:
