@@ -165,7 +165,8 @@ class Teller:
         if isinstance(event, Notice):
             said = f"· {event.kind}{': ' if event.text else ''}{event.text or ''}"
             kinds: dict[str, Kind] = {"error": "error", "diff": "change"}
-            return kinds.get(event.kind, "note"), [look.paint(look.folded(said), "dim")]
+            shown = look.text(said, "dim") if look.whole else [look.paint(look.folded(said), "dim")]
+            return kinds.get(event.kind, "note"), shown
         return "note", self._unreadable(event)
 
     def _text(self, part: Part, event: Text) -> tuple[Kind, Iterable[str]]:
@@ -247,7 +248,11 @@ class Teller:
         yield look.paint(look.folded(f"⤷ {said}", indent="  "), "dim")
         told = dict(part.told)
         if event.prompt and ("Prompt" in told or event.call is None):
-            yield look.folded(f"asked: {event.prompt}", indent="    ")
+            asked = f"asked: {event.prompt}"
+            if look.whole:
+                yield from (f"    {one}" for one in look.narrower(4).text(asked))
+            else:
+                yield look.folded(asked, indent="    ")
         if event.result and not event.child:
             yield from (f"    {one}" for one in look.narrower(4).markdown(event.result))
 

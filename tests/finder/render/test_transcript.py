@@ -120,6 +120,19 @@ def test_the_labels_of_a_result_are_said_once() -> None:
     assert called[2:] == ["→ ls", "  ← ok [inferred] [truncated]: x"]
 
 
+def test_in_full_notices_and_what_a_subagent_was_asked_are_whole() -> None:
+    todo = Notice(kind="todo", text="[x] one\n[ ] two")
+    child = Subagent(child=Ref("mem", "/s", "kid"), prompt="Look:\nwell")
+    assert shown(todo, child) == ["· todo: [x] one [ ] two", "  ⤷ mem:kid", "    asked: Look: well"]
+    assert shown(todo, child, whole=True) == [
+        "· todo: [x] one",
+        "[ ] two",
+        "  ⤷ mem:kid",
+        "    asked: Look:",
+        "    well",
+    ]
+
+
 def test_a_subagent_without_a_transcript() -> None:
     assert shown(
         ToolCall(call="1", name="task", input={"prompt": "Look"}),
