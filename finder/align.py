@@ -8,9 +8,11 @@ just once on both sides. What is between them is solved exactly.
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Sequence
+from itertools import pairwise
 
-_FEW_CELLS = 10_000  # of the exact solution's table: solved so without asking further
+FEW_CELLS = 10_000  # of the exact solution's table: solved so without asking further
 _MOST_CELLS = 250_000
 
 Pairs = list[tuple[int, int]]
@@ -40,8 +42,8 @@ def aligned(ours: Sequence[Item], theirs: Sequence[Item]) -> Pairs:
             continue
         part_a, part_b = ours[start_a:end_a], theirs[start_b:end_b]
         cells = len(part_a) * len(part_b)
-        anchors, certain = ([], False) if cells <= _FEW_CELLS else _anchors(part_a, part_b)
-        if cells <= _FEW_CELLS or (cells <= _MOST_CELLS and not certain):
+        anchors, certain = ([], False) if cells <= FEW_CELLS else _anchors(part_a, part_b)
+        if cells <= FEW_CELLS or (cells <= _MOST_CELLS and not certain):
             pairs += [(start_a + a, start_b + b) for a, b in _exact(part_a, part_b)]
             continue
         if not anchors:
@@ -54,6 +56,19 @@ def aligned(ours: Sequence[Item], theirs: Sequence[Item]) -> Pairs:
             last_a, last_b = start_a + a + 1, start_b + b + 1
         gaps.append((last_a, end_a, last_b, end_b))
     return sorted(pairs)
+
+
+def certain(ours: Sequence[int], theirs: Sequence[int]) -> Pairs:
+    """The places of all that is once on both sides, if there is no doubt: if all of them rise."""
+    once_a, once_b = _once(ours), _once(theirs)
+    pairs = sorted((place, once_b[key]) for key, place in once_a.items() if key in once_b)
+    rise = all(before[1] < after[1] for before, after in pairwise(pairs))
+    return pairs if rise else []
+
+
+def _once(keys: Sequence[int]) -> dict[int, int]:
+    counts = Counter(keys)
+    return {key: place for place, key in enumerate(keys) if counts[key] == 1}
 
 
 def _anchors(ours: Sequence[Item], theirs: Sequence[Item]) -> tuple[Pairs, bool]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, fields
 from functools import cache
 from itertools import zip_longest
 from operator import attrgetter, is_
-from typing import Any
+from typing import Any, NamedTuple
 
 from finder import jsonio
 from finder.model import EVENT_TYPES, Event, Json, Ref, Session, Usage
@@ -39,8 +39,7 @@ _LARGE = {
 _Change = tuple[str, LossKind | None]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Difference:
+class Difference(NamedTuple):
     """One difference that was seen.
 
     Attributes:
@@ -192,15 +191,19 @@ def _words_before(found: Sequence[Item], names: Mapping[int, int]) -> dict[int, 
 
 def change(ours: Json, theirs: Json) -> LossKind | None:
     """How a value differs from what it was; None: it does not."""
-    if ours is theirs or same(ours, theirs):
+    if ours is theirs:
         return None
     if theirs is None:
         return "dropped"
-    return "invented" if ours is None else "changed"
+    if ours is None:
+        return "invented"
+    return None if same(ours, theirs) else "changed"
 
 
 def same(ours: Json, theirs: Json) -> bool:
     """Whether two JSON values are the same; unlike in Python, 1, 1.0 and true are not."""
+    if type(ours) is str and type(theirs) is str:
+        return ours == theirs
     waiting = [(ours, theirs)]
     for one, other in waiting:  # no recursion: a value may be nested as deeply as its parser goes
         if type(one) is not type(other):

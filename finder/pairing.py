@@ -7,25 +7,21 @@ where one of them is missing, an encoder's own word on which it left out is foll
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cache
+from itertools import pairwise
 from operator import attrgetter
 from typing import Any, NamedTuple
 
 from finder import jsonio
-from finder.align import aligned
+from finder.align import FEW_CELLS, aligned, certain
 from finder.model import (
     EVENT_TYPES,
-    Compaction,
     Event,
     Json,
     Message,
-    Notice,
-    Opaque,
-    Reasoning,
     Role,
-    Text,
 )
 from finder.writing import Report, answers
 
@@ -52,6 +48,7 @@ _WITHOUT_IDS: dict[str, tuple[str, ...]] = {
     "attachment": ("data", "url", "path"),
 }
 _IDENTITY = {"message": "role", "attachment": "name", "opaque": "kind", "notice": "kind"}
+_ALIKE = frozenset({"message", "compaction", "notice", "opaque"})  # each is like others of its type
 # What says the same in another type of event: the text of a thought told as an answer.
 _WORDS = ("text", "output", "result", "prompt")
 
@@ -144,11 +141,23 @@ class Pairing:
         gone, altered = report.gone, report.altered
         start = _equal_start(ours, theirs, gone | altered)
         features = _Features(gone, altered)
-        one = [features.of(item) for item in ours[start:]]
-        other = [features.of(item) for item in theirs[start:]]
         pairing = cls(ours, theirs, rising=[(index, index) for index in range(start)])
-        rising = _without_doubtful(aligned(one, other), one, other)
-        pairing.rising += [(start + a, start + b) for a, b in rising]
+        certain = _certain(ours, theirs, start, features)
+        pairing.rising += certain
+        one: dict[int, _Known] = {}
+        other: dict[int, _Known] = {}
+        pairs: list[tuple[int, int]] = []
+        for (a, b), (end_a, end_b) in pairwise(
+            [(start - 1, start - 1), *certain, (len(ours), len(theirs))]
+        ):
+            one |= {place: features.of(ours[place]) for place in range(a + 1, end_a)}
+            other |= {place: features.of(theirs[place]) for place in range(b + 1, end_b)}
+            found = aligned(
+                [one[place] for place in range(a + 1, end_a)],
+                [other[place] for place in range(b + 1, end_b)],
+            )
+            pairs += [(a + 1 + inner_a, b + 1 + inner_b) for inner_a, inner_b in found]
+        pairing.rising += _without_doubtful(pairs, one, other)
         kept = [index for index, item in enumerate(ours) if id(item.event) not in gone]
         for key in (_content, _said, _without_ids, _identity, _main_content, _as_file):
             pairing._find_moved(kept, key)
@@ -202,6 +211,13 @@ class _Features:
         known_by = self._none() if item.event.type == "message" else content
         return telling, known_by, said, identity, type_, content, words, whole
 
+    def telling(self, item: Item) -> int:
+        """The first of these numbers."""
+        known = id(item.event)
+        if known in self._gone or known in self._altered or not _is_telling(item.event):
+            return self._none()
+        return self._number(_content(item), 0)
+
     def _number(self, key: Hashable, kind: int) -> int:
         return self._numbers.setdefault((kind, key), len(self._numbers))
 
@@ -211,13 +227,24 @@ class _Features:
         return self._alone
 
 
+def _certain(
+    ours: Sequence[Item], theirs: Sequence[Item], start: int, features: _Features
+) -> list[tuple[int, int]]:
+    """Of what is long, the pairs that leave no doubt: so what is between them can be looked at
+    closely, and they themselves need not be."""
+    if (len(ours) - start) * (len(theirs) - start) <= FEW_CELLS:
+        return []
+    one, other = ([features.telling(item) for item in side[start:]] for side in (ours, theirs))
+    return [(start + a, start + b) for a, b in certain(one, other)]
+
+
 def _without_doubtful(
-    pairs: list[tuple[int, int]], ours: Sequence[_Known], theirs: Sequence[_Known]
+    pairs: list[tuple[int, int]], ours: Mapping[int, _Known], theirs: Mapping[int, _Known]
 ) -> list[tuple[int, int]]:
     """The pairs but for those of unlike content where the content of one is elsewhere, alone."""
     paired_a, paired_b = {a for a, _ in pairs}, {b for _, b in pairs}
-    alone_a = {known[1] for a, known in enumerate(ours) if a not in paired_a}
-    alone_b = {known[1] for b, known in enumerate(theirs) if b not in paired_b}
+    alone_a = {known[1] for a, known in ours.items() if a not in paired_a}
+    alone_b = {known[1] for b, known in theirs.items() if b not in paired_b}
     return [
         (a, b)
         for a, b in pairs
@@ -244,9 +271,7 @@ def _equal_start(ours: Sequence[Item], theirs: Sequence[Item], known: Collection
 
 def _is_telling(event: Event) -> bool:
     """Whether one can tell by its content which event it is."""
-    if isinstance(event, Message | Compaction | Notice | Opaque):
-        return False
-    return not isinstance(event, Text | Reasoning) or bool(event.text)
+    return event.type not in _ALIKE and getattr(event, "text", None) != ""
 
 
 @cache
