@@ -70,7 +70,7 @@ class Library:
         `cache`: a folder for what makes later runs faster; None: nothing is kept.
         """
         self.sources: list[Source] = []
-        self._cache = cache
+        self.cache = cache
         self._registry = registry
         self._hindrances: list[Problem] = []
         self._by_tool: dict[str, list[Source]] = {}
@@ -164,14 +164,14 @@ class Library:
         """The words of all titles and of the innermost folders; see `finder.vocabulary`."""
         from finder.vocabulary import Words, words_of
 
-        found = [words_of(source, self._cache, anew=anew) for source in self.sources]
+        found = [words_of(source, self.cache, anew=anew) for source in self.sources]
         return Words.all_of(found)
 
     def kept_words(self) -> Words | None:
         """Like `vocabulary`, where nothing has to be asked for it."""
         from finder.vocabulary import Words, kept_words
 
-        found = [kept_words(source, self._cache) for source in self.sources]
+        found = [kept_words(source, self.cache) for source in self.sources]
         kept = [words for words in found if words is not None]
         return Words.all_of(kept) if kept and len(kept) == len(found) else None
 
