@@ -107,6 +107,12 @@ class Want(NamedTuple):
     newest: int | None = None
     raw: bool = True
 
+    def admits(self, session_id: str) -> bool:
+        """Whether `ids` and `prefix` leave in a session of this id."""
+        if self.ids is not None and session_id not in self.ids:
+            return False
+        return session_id.casefold().startswith((self.prefix or "").casefold())
+
 
 class Resume(NamedTuple):
     """The tool's own command that continues a session, and the folder to run it in."""
@@ -270,6 +276,24 @@ class Adapter(ABC):
 
     def count(self, store: Store) -> int | None:
         """How many sessions the store holds, subagents included; None: only a listing tells.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+        return None
+
+    def stamp(self, store: Store) -> str | None:
+        """Changes whenever anything in the store does; None: only a listing would tell.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+        return None
+
+    def stamps(self, store: Store) -> Mapping[str, str] | None:
+        """By the sessions' ids: what changes whenever `events` may tell something else of it.
+
+        None: that cannot be told in less time than it takes to read all.
 
         Raises:
             StoreError: the store cannot be read.

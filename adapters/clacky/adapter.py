@@ -125,8 +125,4 @@ def _argument(session_id: str, bases: Sequence[str]) -> str | None:
 
 def wanted(want: Want | None) -> Callable[[str], bool] | None:
     """Whether the caller may want a session of an id; None if he wants all."""
-    if want is None or (want.ids is None and not want.prefix):
-        return None
-    ids = None if want.ids is None else frozenset(want.ids)
-    prefix = (want.prefix or "").lower()
-    return lambda id_: (ids is None or id_ in ids) and id_.lower().startswith(prefix)
+    return None if want is None or (want.ids is None and not want.prefix) else want.admits

@@ -47,7 +47,7 @@ class Listing:
         """
         known = self.layout.session_files()
         for session, paths in known.items():
-            if self._is_wanted(session):
+            if self.want.admits(session):
                 yield from self._one(session, paths)
         yield from self._without_file(known)
         yield from self.problems
@@ -59,12 +59,6 @@ class Listing:
         if self.layout.only is None:
             known.update(s for s in files_content.left_by_session(self.layout) if s is not None)
         return len(known)
-
-    def _is_wanted(self, session: str) -> bool:
-        ids, prefix = self.want.ids, self.want.prefix
-        if ids is not None and session not in ids:
-            return False
-        return not prefix or session.casefold().startswith(prefix.casefold())
 
     def _one(self, session: str, paths: Sequence[Path]) -> Iterator[Session]:
         """A session that has a file; if it has several, the one used last."""
@@ -85,14 +79,14 @@ class Listing:
         stems = self._stems(session)
         said = self._said_by_messages(session, info, stems or [])
         yield header(
-                Ref(self.tool, self.store, session),
-                info,
-                raw=info if self.want.raw else None,
-                messages=None if stems is None else len(stems),
-                directory=said.get("directory"),
-                agent=said.get("agent"),
-                model=said.get("model"),
-            )._replace(also_in=tuple(str(path) for _, path in read[1:]))
+            Ref(self.tool, self.store, session),
+            info,
+            raw=info if self.want.raw else None,
+            messages=None if stems is None else len(stems),
+            directory=said.get("directory"),
+            agent=said.get("agent"),
+            model=said.get("model"),
+        )._replace(also_in=tuple(str(path) for _, path in read[1:]))
 
     def _stems(self, session: str) -> list[str] | None:
         folder = self.layout.messages / session
@@ -140,7 +134,7 @@ class Listing:
             return
         with_messages = self._with_messages_only(known)
         for session in with_messages:
-            if self._is_wanted(session):
+            if self.want.admits(session):
                 path = self.layout.sessions / f"{session}.json"
                 if self.layout.sessions.exists():
                     message = f"session {session} has messages, but its own file is missing"
@@ -151,7 +145,7 @@ class Listing:
                 for folder in folders:
                     message = "its part files name no session, and their message is gone"
                     self._wrong("corrupt", folder, message, folder.name)
-            elif named not in known and named not in with_messages and self._is_wanted(named):
+            elif named not in known and named not in with_messages and self.want.admits(named):
                 yield from self._left(named)
 
     def _with_messages_only(self, known: Collection[str]) -> list[str]:
@@ -172,12 +166,12 @@ class Listing:
         times = list(_times([*messages, *parts]))
         stems = self._stems(session) or []
         yield header(
-                Ref(self.tool, self.store, session),
-                {"time": {"created": min(times), "updated": max(times)} if times else {}},
-                raw=None,
-                messages=len(stems),
-                **self._said_by_messages(session, {}, stems),
-            )._replace(labels=() if messages else ("trashed", "inferred"))
+            Ref(self.tool, self.store, session),
+            {"time": {"created": min(times), "updated": max(times)} if times else {}},
+            raw=None,
+            messages=len(stems),
+            **self._said_by_messages(session, {}, stems),
+        )._replace(labels=() if messages else ("trashed", "inferred"))
 
     def _wrong(self, kind: str, path: Path, message: str, session: str) -> None:
         self.problems.append(Problem(kind=kind, path=str(path), message=message, record=session))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -90,8 +91,9 @@ def _is_config(folder: Path) -> bool:
 
 
 def _is_folder(path: Path) -> bool:
+    """Whether it is one; raises `OSError` where that cannot be told."""
     try:
-        return (path.stat().st_mode & 0o170000) == 0o040000
+        return stat.S_ISDIR(path.stat().st_mode)
     except (FileNotFoundError, NotADirectoryError):
         return False
 

@@ -42,7 +42,7 @@ def headers(store: Path, want: Want | None) -> Iterator[Session | Problem]:
     for item in copies.scan(store):
         if isinstance(item, Problem):
             yield item
-        elif item.id is None or _is_wanted(item.id, want):
+        elif item.id is None or want is None or want.admits(item.id):
             found = _load(item, store)
             yield from found.problems
             session = _header(found, store)
@@ -89,14 +89,6 @@ def resume(session: Session) -> Resume | None:
     # With a leading minus it would be taken for an option.
     named = (f"--resume={id_}",) if id_.startswith("-") else ("--resume", id_)
     return Resume(argv=("opta", "chat", *named), cwd=session.directory)
-
-
-def _is_wanted(id_: str, want: Want | None) -> bool:
-    if want is None:
-        return True
-    if want.ids is not None and id_ not in want.ids:
-        return False
-    return want.prefix is None or id_.lower().startswith(want.prefix.lower())
 
 
 def _nothing(path: Path) -> Problem:
