@@ -42,8 +42,8 @@ def read_all(home: Path, number: int = 0) -> None:
     """
     with contextlib.suppress(FinderError):
         _through_adapters(home)
-    with contextlib.suppress(FinderError):
-        _through_engine(home)
+    with contextlib.suppress(FinderError), tempfile.TemporaryDirectory() as cache:
+        _through_engine(home, Path(cache))
     _through_commands(home, number)
 
 
@@ -73,9 +73,10 @@ def _through_adapter(registry: Registry, store: Store) -> None:
                 jsonio.dumps(event)
 
 
-def _through_engine(home: Path) -> None:
+def _through_engine(home: Path, cache: Path) -> None:
     registry = Registry.installed()
-    library = Library.open(registry, Places.under(home), [home])
+    places = Places(home=home, cwd=home, env={"FINDER_CACHE_DIR": str(cache)})
+    library = Library.open(registry, places, [home])
     entries: dict[object, Entry] = {}
     for query in (Query(limit=0, subagents=True), Query(words=("hello",)), Query(limit=5)):
         answer = find(library, query)
