@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import os
 import re
+import sys
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 
     from finder.cli.setting import Setting
 
-_DASHED = re.compile(r"-[A-Za-z0-9_][A-Za-z0-9_-]{3,}")
+_DASHED = r"-[A-Za-z0-9_][A-Za-z0-9_-]{3,}"
 
 
 class Commands(click.Group):
@@ -67,7 +69,7 @@ class Command(click.Command):
         ids = [
             word
             for word in args
-            if _DASHED.fullmatch(word) and word[:2] not in short and "--" not in args
+            if re.fullmatch(_DASHED, word) and word[:2] not in short and "--" not in args
         ]
         if ids:
             args = [*(word for word in args if word not in ids), "--", *ids]
@@ -110,12 +112,23 @@ def invoked(words: list[str], setting: Setting | None) -> Any:
     """Run a call; what its command returns, or the exit status."""
     try:
         # Not main.main(): it ends with 1 when the reader of the answer closes the pipe.
-        with main.make_context("finder", words, obj=setting) as ctx:
+        with main.make_context("finder", words, obj=setting, terminal_width=_width()) as ctx:
             return main.invoke(ctx)
     except click.exceptions.Exit as end:
         return end.exit_code
     except click.Abort:
         raise KeyboardInterrupt from None
+
+
+def _width() -> int:
+    """How wide help is, by click's rule; what click itself asks first loads three compressors."""
+    columns = os.environ.get("COLUMNS", "")
+    try:
+        wide = int(columns) if columns.isdecimal() else 0
+        wide = wide or os.get_terminal_size(sys.stdout.fileno()).columns
+    except (AttributeError, OSError, ValueError):
+        wide = 0
+    return max(min(wide or 80, 80) - 2, 50)
 
 
 def usage_hint(error: Exception) -> tuple[str, str] | None:
