@@ -8,7 +8,7 @@ these, so what it refuses goes to the standard library.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from math import isfinite
 from pathlib import Path
@@ -23,6 +23,7 @@ _BOM = b"\xef\xbb\xbf"
 _HUGE_INTEGER = rb"(?<![\d.eE+\"-])-?\d{19,}(?![\d.eE\"])"
 _AS_ZEROS = bytes.maketrans(b"123456789", b"0" * 9)
 _SLICE = 1 << 20
+_ORDINARY = frozenset({str, int, bool, type(None)})
 _MAX_DEPTH = 900  # of nested values that the standard parser is given; Python's stack ends at 1,000
 
 
@@ -116,15 +117,17 @@ def _slow_dumps(value: Json, indent: bool, sort: bool) -> bytes:
 def _has_odd_float(value: Json) -> bool:
     waiting = [value]
     for item in waiting:
+        inner: Iterable[Json] = ()
         if isinstance(item, float):
             if not isfinite(item):
                 return True
         elif isinstance(item, dict):
-            waiting += item.values()
+            inner = item.values()
         elif isinstance(item, list | tuple):
-            waiting += item
+            inner = item
         elif item is not None and not isinstance(item, str | int):
-            waiting += _plain(item).values()
+            inner = _plain(item).values()
+        waiting += [one for one in inner if type(one) not in _ORDINARY]
     return False
 
 
