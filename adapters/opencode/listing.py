@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -120,6 +121,7 @@ class _Listing:
         self.connection = connection
         self.tables: Tables = sqlite.tables(connection)
         self.path = path
+        self.store = str(path)
         self.tool = tool
         self.problems: list[Problem] = []
         check(self.tables, str(path))
@@ -217,7 +219,7 @@ class _Listing:
         info = _info(raw)
         said = self._said_by_messages(identifier, info)
         return header(
-            Ref(self.tool, str(self.path), identifier),
+            Ref(self.tool, self.store, identifier),
             info,
             raw=raw if keep_raw else None,
             messages=count,
@@ -235,9 +237,11 @@ class _Listing:
         if isinstance(model, str):
             raw["model"] = _flat(model)
         said = self._said_by_messages(identifier, raw)
+        raw["parentID"] = raw.get("parent_id")
+        raw["time"] = {name: raw.get(f"time_{name}") for name in ("created", "updated", "archived")}
         return header(
-            Ref(self.tool, str(self.path), identifier),
-            _info(raw),
+            Ref(self.tool, self.store, identifier),
+            raw,
             raw=None,
             messages=raw["message_count"],
             directory=said.get("directory"),
@@ -307,6 +311,7 @@ def _data(text: Any) -> JsonObject:
         return {}
 
 
+@lru_cache(maxsize=256)
 def _flat(text: str) -> JsonObject:
     """A JSON object; one of plain texts only without the JSON parser, which takes 4 ms to load."""
     if "\\" in text or text.count("{") != 1:
