@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from math import isfinite
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from finder import files
 from finder.errors import StoreError
@@ -35,19 +35,28 @@ def loads(data: bytes | str) -> Json:
     Raises:
         ValueError: it is not JSON; the message says where.
     """
+    raw = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data
+    value = _strictly(raw)
+    return _leniently(raw) if value is _REFUSED else value
+
+
+_REFUSED = object()
+
+
+def _strictly(raw: bytes) -> Json:
+    """What orjson makes of it, if that is right; else `_REFUSED`."""
     import orjson
 
-    raw = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data
-    if not _may_have_huge_integers(raw):
-        try:
-            return orjson.loads(raw)
-        except ValueError:
-            pass
-    if raw.startswith(_BOM):
-        raw = raw[len(_BOM) :]
+    try:
+        return _REFUSED if _may_have_huge_integers(raw) else orjson.loads(raw)
+    except ValueError:
+        return _REFUSED
+
+
+def _leniently(raw: bytes) -> Json:
     import json
 
-    text = raw.decode("utf-8", "surrogateescape")
+    text = raw.removeprefix(_BOM).decode("utf-8", "surrogateescape")
     try:
         return json.loads(text)
     except RecursionError:
@@ -166,7 +175,7 @@ def _plain(value: Any) -> Json:
     raise TypeError(f"{type(value).__name__} has no JSON form")
 
 
-_kept: dict[Path, Json] | None = None
+_kept: dict[Path, Parsed] | None = None
 
 
 @contextmanager
@@ -184,13 +193,23 @@ def read_twice() -> Iterator[None]:
         _kept = None
 
 
-def loads_of(path: Path, data: bytes) -> Json:
+class Parsed(NamedTuple):
+    """What a JSON text says. `strict`: the text is right in all, so it is also UTF-8."""
+
+    value: Json
+    strict: bool
+
+
+def loads_of(path: Path, data: bytes) -> Parsed:
     """Like `loads`, for what is in a file."""
-    if _kept is None:
-        return loads(data)
-    if path in _kept:
+    if _kept is not None and path in _kept:
         return _kept.pop(path)
-    return _kept.setdefault(path, loads(data))
+    value = _strictly(data)
+    strict = value is not _REFUSED
+    parsed = Parsed(value if strict else _leniently(data), strict)
+    if _kept is not None:
+        _kept[path] = parsed
+    return parsed
 
 
 def read(path: Path) -> Json:
@@ -204,7 +223,7 @@ def read(path: Path) -> Json:
     if is_blank(data):
         raise StoreError(Problem(kind="empty", path=str(path), message="the file is empty"))
     try:
-        return loads_of(path, data)
+        return loads_of(path, data).value
     except ValueError as error:
         message = f"not valid JSON ({error}); the file may be damaged or still being written"
         raise StoreError(Problem(kind="corrupt", path=str(path), message=message)) from None

@@ -120,7 +120,7 @@ def read(file: File) -> tuple[JsonObject, list[Problem]]:
     if jsonio.is_blank(data):
         raise StoreError(Problem(kind="empty", path=path, message="the file is empty"))
     try:
-        record = jsonio.loads(data) if file.data else jsonio.loads_of(file.path, data)
+        record, strict = jsonio.loads_of(file.path, data)
     except ValueError as error:
         message = f"not valid JSON ({error}); it may be damaged or still being written"
         raise StoreError(Problem(kind="corrupt", path=path, message=message)) from None
@@ -130,16 +130,17 @@ def read(file: File) -> tuple[JsonObject, list[Problem]]:
     if not string(record.get("session_id")) or not isinstance(record.get("messages"), list):
         message = "is JSON but no session: it lacks a session_id or the list of messages"
         raise StoreError(Problem(kind="foreign", path=path, message=message))
-    return record, list(_oddities(path, record, data))
+    return record, list(_oddities(path, record, None if strict else data))
 
 
-def _oddities(path: str, record: JsonObject, data: bytes) -> Iterator[Problem]:
+def _oddities(path: str, record: JsonObject, data: bytes | None) -> Iterator[Problem]:
+    """What is damaged in a session; `data` may not be UTF-8."""
     for key in ("created_at", "updated_at"):
         value = record.get(key)
         if value is not None and header.milliseconds(value) is None:
             message = f"its {key} is {str(value)[:60]!r}, which is no time with an offset from UTC"
             yield Problem(kind="corrupt", path=path, message=message, record=key)
-    if (place := jsonio.not_utf8(data)) is not None:
+    if data is not None and (place := jsonio.not_utf8(data)) is not None:
         # The tool cannot write this: Ruby's JSON refuses such strings.
         message = f"byte {place:,} and maybe more are not UTF-8: some text is damaged"
         yield Problem(kind="corrupt", path=path, message=message)
