@@ -19,6 +19,7 @@ from finder.model import Problem, Ref, Session
 from finder.places import Places
 
 if TYPE_CHECKING:  # searching writes nothing, so it does not pay for this
+    from finder.catalogue import Catalogue
     from finder.model import Event
     from finder.words import Sought
     from finder.writing import Draft, Installation, Plan, Report
@@ -95,6 +96,7 @@ class Want(NamedTuple):
         since, until: `updated` within these, milliseconds UTC.
         newest: the newest so many (by `updated`) of what fits all of the above.
         raw: whether `Session.raw` is used; False lets an adapter leave it out.
+        catalogue: what files that may not have changed have told before; see there.
     """
 
     ids: tuple[str, ...] | None = None
@@ -106,6 +108,7 @@ class Want(NamedTuple):
     until: int | None = None
     newest: int | None = None
     raw: bool = True
+    catalogue: Catalogue | None = None
 
     def admits(self, session_id: str) -> bool:
         """Whether `ids` and `prefix` leave in a session of this id."""

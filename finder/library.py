@@ -13,7 +13,7 @@ from finder.errors import ExitCode, FinderError, NotFoundError, StoreError
 from finder.model import Problem, Session
 from finder.places import Places
 from finder.registry import Registry
-from finder.source import Source
+from finder.source import Progress, Source, quietly
 
 if TYPE_CHECKING:
     from finder.vocabulary import Words
@@ -64,10 +64,12 @@ class Library:
         *,
         raw: bool = True,
         cache: Path | None = None,
+        progress: Progress = quietly,
     ) -> None:
         """With `raw` the sessions come with their native records, which costs time.
 
-        `cache`: a folder for what makes later runs faster; None: nothing is kept.
+        `cache`: a folder for what makes later runs faster; None: nothing is kept. `progress`
+        shows a person how far it is while files are read.
         """
         self.sources: list[Source] = []
         self.cache = cache
@@ -84,7 +86,8 @@ class Library:
             place = (item.adapter, os.path.realpath(item.path))
             if place not in seen and (not tools or item.tool in tools):
                 seen.add(place)
-                source = Source(registry.adapter(item.adapter), item, len(seen), raw)
+                adapter = registry.adapter(item.adapter)
+                source = Source(adapter, item, len(seen), raw, cache=cache, progress=progress)
                 self.sources.append(source)
                 self._by_tool.setdefault(item.tool, []).append(source)
 
@@ -97,21 +100,24 @@ class Library:
         tools: Collection[str] = (),
         *,
         raw: bool = True,
+        progress: Progress = quietly,
     ) -> Library:
         """The stores below the roots, or where there are none, at the tools' usual homes.
 
         Raises:
             NotFoundError, StoreError: there is nothing at a root that any adapter knows.
         """
+        cache = places.cache()
         if not roots:
-            return cls(registry, registry.discover(places), tools, raw=raw, cache=places.cache())
+            found_there = registry.discover(places)
+            return cls(registry, found_there, tools, raw=raw, cache=cache, progress=progress)
         found: list[Store | Problem] = []
         for root in roots:
             below = list(registry.below(root))
             if not below:
                 raise unrecognised(root)
             found += below
-        return cls(registry, found, tools, raw=raw, cache=places.cache())
+        return cls(registry, found, tools, raw=raw, cache=cache, progress=progress)
 
     @property
     def problems(self) -> list[Problem]:

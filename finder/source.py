@@ -8,6 +8,7 @@ be anybody's code, becomes a problem here, and the other stores go on.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
 
@@ -16,6 +17,8 @@ from finder.errors import NotFoundError, StoreError
 from finder.model import Problem, Ref, Session
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from finder.content import Hit
     from finder.model import Event
     from finder.words import Sought
@@ -23,6 +26,16 @@ if TYPE_CHECKING:
 _BEGINNING = 4  # messages
 
 T = TypeVar("T")
+
+Watch = Callable[[int, "int | None"], None]
+"""Told how much is done, and of how much where that is known."""
+Progress = Callable[[], AbstractContextManager[Watch]]
+"""Shows a person how far it is while something lasts."""
+
+
+def quietly() -> AbstractContextManager[Watch]:
+    """Shows nothing."""
+    return nullcontext(lambda _done, _total: None)
 
 
 class Source:
@@ -38,7 +51,17 @@ class Source:
             were given.
     """
 
-    def __init__(self, adapter: Adapter, store: Store, place: int = 0, raw: bool = True) -> None:
+    def __init__(
+        self,
+        adapter: Adapter,
+        store: Store,
+        place: int = 0,
+        raw: bool = True,
+        *,
+        cache: Path | None = None,
+        progress: Progress = quietly,
+    ) -> None:
+        """`cache`: a folder for what makes later runs faster; `progress`: see `Progress`."""
         self.adapter = adapter
         self.store = store
         self.place = place
@@ -49,6 +72,8 @@ class Source:
         self.known: dict[str, Session] = {}
         self.learned: set[str] = set()
         self.problems: dict[Problem, None] = {}
+        self._cache = cache
+        self._progress = progress
         self._absent: set[str] = set()
         self._below_known: set[str] = set()
 
@@ -208,8 +233,19 @@ class Source:
         return self.failed or any(p.record in {None, session_id} for p in self.problems)
 
     def _ask(self, want: Want) -> list[Session]:
-        asked = want._replace(raw=self.raw)
-        return self._collect(lambda: self.adapter.sessions(self.store, asked))
+        if self.store.kind != "files" or self.raw:
+            asked = want._replace(raw=self.raw)
+            return self._collect(lambda: self.adapter.sessions(self.store, asked))
+        from finder.catalogue import Catalogue, file_of
+
+        path = self.store.path
+        file = None if self._cache is None else file_of(self._cache, self.adapter.name, path)
+        with self._progress() as watch:
+            catalogue = Catalogue(file, str(path), watch)
+            asked = want._replace(raw=False, catalogue=catalogue)
+            given = self._collect(lambda: self.adapter.sessions(self.store, asked))
+        catalogue.save(whole=want == Want() and not self.failed and not self.problems)
+        return given
 
     def _collect(self, ask: Callable[[], Iterable[Session | Problem]]) -> list[Session]:
         given = self._read(ask)

@@ -18,7 +18,7 @@ LEVELS = [
     {"finder", "finder.model", "finder.event"},
     {"finder.errors", "finder.places", "finder.words", "finder.content", "finder.typos"},
     {"finder.files"},
-    {"finder.jsonio", "finder.sqlite"},
+    {"finder.jsonio", "finder.sqlite", "finder.catalogue"},
     {"finder.writing"},
     {"finder.adapter"},
     {"finder.registry"},
@@ -34,7 +34,7 @@ FOR_ADAPTERS = {
     f"finder.{name}"
     for name in (
         "model", "adapter", "errors", "jsonio", "sqlite", "files", "places", "words", "content",
-        "writing",
+        "writing", "catalogue",
     )
 }  # fmt: skip
 HEAVY = ("rich", "rapidfuzz", "jmespath", "sqlite3", "orjson", "platformdirs", "adapters")

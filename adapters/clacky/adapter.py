@@ -59,7 +59,7 @@ class Clacky(Adapter):
     def sessions(self, store: Store, want: Want | None = None) -> Iterator[Session | Problem]:
         from adapters.clacky import catalog
 
-        yield from catalog.sessions(store, wanted(want), raw=want is None or want.raw)
+        yield from catalog.sessions(store, wanted(want), want)
 
     def events(self, ref: Ref) -> Iterator[Event]:
         from adapters.clacky import catalog

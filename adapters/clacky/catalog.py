@@ -7,7 +7,7 @@ one with the newer ``updated_at`` is the session, the rest are named in `Session
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from operator import itemgetter
 from pathlib import Path
@@ -16,7 +16,8 @@ from adapters.clacky import archive, header, layout, story
 from adapters.clacky.archive import Archive
 from adapters.clacky.stored import File, Listing
 from finder import jsonio
-from finder.adapter import Store
+from finder.adapter import Store, Want
+from finder.catalogue import Seen
 from finder.errors import NotFoundError, StoreError
 from finder.jsonio import mapping, string
 from finder.model import Event, JsonObject, Problem, Ref, Session
@@ -41,40 +42,85 @@ class _Archives:
         return self.known[file.path]
 
 
+class _Headers:
+    """The headers that the session files of a store tell.
+
+    One is known from before where neither its file nor an archive beside that has changed.
+    `owners` collects the ids and file bases of all sessions that are there.
+    """
+
+    def __init__(self, store: Store, listing: Listing, wanted: Wanted | None, want: Want) -> None:
+        self.archives = _Archives(listing.archives, {})
+        self.owners: set[str] = set()
+        self._store = store
+        self._wanted = wanted
+        self._raw = want.raw
+        self._catalogue = want.catalogue
+        self._beside: dict[Path, Seen] = {}
+        if self._catalogue is not None:
+            self._catalogue.expect(len(listing.sessions))
+            for one in listing.archives:  # before any of them is read
+                self._beside.setdefault(one.path.parent, Seen())(one.path)
+
+    def of(self, file: File) -> Iterator[Session | Problem]:
+        """The header that a file tells, and what is wrong with it."""
+        if self._catalogue is None:
+            yield from self._read(file)
+            return
+        seen = Seen(self._beside.get(file.path.parent))
+        seen(file.path)
+        known = self._catalogue.session(str(file.path), seen.states, self._store.tool)
+        if known is not None:
+            self.owners |= {known.ref.id, file.base}
+            if self._wanted is None or self._wanted(known.ref.id):
+                yield known
+            return
+        found = list(self._read(file))
+        yield from found
+        if len(found) == 1 and isinstance(found[0], Session):
+            self._catalogue.keep_session(str(file.path), seen, found[0])
+
+    def _read(self, file: File) -> Iterator[Session | Problem]:
+        for _, found in _records([file], self._wanted, self.owners):
+            if isinstance(found, Problem):
+                yield found
+                continue
+            session = _session(self._store, file, found, self.archives)
+            yield session._replace(raw=header.redacted(found)) if self._raw else session
+
+
 def sessions(
-    store: Store, wanted: Wanted | None, *, raw: bool = True
+    store: Store, wanted: Wanted | None, want: Want | None = None
 ) -> Iterator[Session | Problem]:
     """The wanted sessions of a store, or all; each file is read once."""
     listing = layout.listing(store.path)
     yield from listing.problems
-    archives = _Archives(listing.archives, {})
+    headers = _Headers(store, listing, wanted, want or Want())
     copies: dict[str, list[tuple[_Precedence, Session]]] = {}
-    owners: set[str] = set()
-    for file, found in _records(listing, wanted, owners):
-        if isinstance(found, Problem):
-            yield found
-            continue
-        session = _session(store, file, found, archives)
-        if raw:
-            session = session._replace(raw=header.redacted(found))
-        copies.setdefault(session.ref.id, []).append((_precedence(found, file), session))
+    for file in listing.sessions:
+        for found in headers.of(file):
+            if isinstance(found, Problem):
+                yield found
+            else:
+                copy = _precedence(found.updated, file), found
+                copies.setdefault(found.ref.id, []).append(copy)
     for alike in copies.values():
         yield _first(alike)
     if listing.strays:
-        for id_, stray in _stray_archives(archives, owners).items():
+        for id_, stray in _stray_archives(headers.archives, headers.owners).items():
             if wanted is None or wanted(id_):
                 yield _stray(store, id_, stray)
 
 
 def _records(
-    listing: Listing, wanted: Wanted | None, owners: set[str]
+    listed: Iterable[File], wanted: Wanted | None, owners: set[str]
 ) -> Iterator[tuple[File, JsonObject | Problem]]:
     """The wanted records, and what is wrong with those that may have been.
 
     `owners` collects the ids and file bases of all sessions that are there. A file that begins
     with the id of another session is read no further.
     """
-    for file in listing.sessions:
+    for file in listed:
         id_ = file.session_id() if wanted is not None else None
         if wanted is not None and id_ is not None and not wanted(id_):
             owners |= {id_, file.base}
@@ -94,12 +140,12 @@ def _records(
 _Precedence = tuple[int, bool]
 
 
-def _precedence(record: JsonObject, file: File) -> _Precedence:
+def _precedence(updated: int | None, file: File) -> _Precedence:
     """Of files with one id, the one for which this is greatest is the session.
 
     That is the newest, and of equally new ones the one that is not in the trash.
     """
-    return header.milliseconds(record.get("updated_at")) or 0, not file.trashed
+    return updated or 0, not file.trashed
 
 
 def _first(alike: list[tuple[_Precedence, Session]]) -> Session:
@@ -206,9 +252,10 @@ def events(ref: Ref) -> Iterator[Event]:
     owners: set[str] = set()
     copies: list[tuple[_Precedence, File, JsonObject]] = []
     problems: list[Problem] = []
-    for file, found in _records(listing, lambda id_: id_ == ref.id, owners):
+    for file, found in _records(listing.sessions, lambda id_: id_ == ref.id, owners):
         if not isinstance(found, Problem):
-            copies.append((_precedence(found, file), file, found))
+            updated = header.milliseconds(found.get("updated_at"))
+            copies.append((_precedence(updated, file), file, found))
         elif ref.id[:8] in file.name:
             problems.append(found)
     if copies:

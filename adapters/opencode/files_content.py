@@ -13,7 +13,7 @@ session's parts all stay. What is left is told at the end of its session, labell
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -22,6 +22,7 @@ from adapters.opencode import beside, v1
 from adapters.opencode.layouts import Layout, json_names, names
 from adapters.opencode.records import StoredMessage, StoredPart, known_by_parts, story
 from finder import files, jsonio
+from finder.catalogue import Seen
 from finder.errors import NotFoundError, StoreError
 from finder.jsonio import integer, mapping, string
 from finder.model import Event, Json, JsonObject, Opaque, Ref
@@ -212,19 +213,32 @@ def left_parts(layout: Layout, session: str) -> list[StoredMessage]:
     return found
 
 
-def left_by_session(layout: Layout) -> dict[str | None, list[Path]]:
-    """The folders with parts of messages that are gone, by session; None: nothing names it."""
+def left_by_session(
+    layout: Layout, names_left: Sequence[str] | None = None
+) -> dict[str | None, list[Path]]:
+    """The folders with parts of messages that are gone, by session; None: nothing names it.
+
+    `names_left`: see `left`, where that is known.
+    """
     found: dict[str | None, list[Path]] = {}
     if layout.parts_by_session:
         for session in names(layout.parts):
             for name in _without_message(layout, session):
                 found.setdefault(session, []).append(layout.parts / session / name)
         return found
-    for name in _index(layout).left:
+    for name in _index(layout).left if names_left is None else names_left:
         folder = layout.parts / name
         if _readable(folder):
             found.setdefault(owner(layout, name), []).append(folder)
     return found
+
+
+def left(layout: Layout, seen: Seen) -> Sequence[str]:
+    """The folders of parts that do not say their session and are of no message that is there."""
+    folders = layout.messages, layout.parts
+    for folder in (*folders, *(layout.messages / name for name in names(layout.messages))):
+        seen(folder)
+    return _listed_index(*folders).left
 
 
 def _without_message(layout: Layout, session: str) -> list[str]:

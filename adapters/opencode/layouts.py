@@ -19,16 +19,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 # How deep session files lie below their folder. The published description says: anywhere.
 _DEPTHS = {"project": 0, "storage": 1, "published": 4}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Layout:
-    """One file store.
+class Layout(NamedTuple):
+    """One file store; made with keywords.
 
     Attributes:
         root: the folder that has all of the others.
@@ -47,22 +46,23 @@ class Layout:
     parts_by_session: bool = False
     only: str | None = None
 
-    def session_files(self) -> dict[str, list[Path]]:
-        """The session files by id; a session may have a file in two projects.
+    def session_files(self) -> dict[str, list[str]]:
+        """The paths of the session files by id; a session may have a file in two projects.
 
         Raises:
             OSError: the folder cannot be looked into.
         """
-        found: dict[str, list[Path]] = {}
-        for path in _json_files(self.sessions, _DEPTHS[self.kind]):
-            if self.only is None or path.stem == self.only:
-                found.setdefault(path.stem, []).append(path)
+        found: dict[str, list[str]] = {}
+        for name, path in _json_files(self.sessions, _DEPTHS[self.kind]):
+            session = name.removesuffix(".json")
+            if self.only is None or session == self.only:
+                found.setdefault(session, []).append(path)
         return found
 
     def files_of(self, session: str) -> list[Path]:
         """The files of one session; raises like `session_files`, and lists less."""
         if self.kind == "published":
-            return self.session_files().get(session, [])
+            return [Path(path) for path in self.session_files().get(session, ())]
         folders = [self.sessions]
         if self.kind == "storage":
             folders += [self.sessions / name for name in names(self.sessions)]
@@ -147,11 +147,11 @@ def _of_session_file(path: Path) -> Layout | None:
         return None
     parents = list(path.parents)
     if [folder.name for folder in parents[:2]] == ["info", "session"]:
-        return replace(_layout("project", parents[2]), only=path.stem)
+        return _layout("project", parents[2])._replace(only=path.stem)
     for kind, name in (("storage", "session"), ("published", "sessions")):
         for folder in parents[: _DEPTHS[kind] + 1]:
             if folder.name == name:
-                return replace(_layout(kind, folder.parent), only=path.stem)
+                return _layout(kind, folder.parent)._replace(only=path.stem)
     return None
 
 
@@ -182,19 +182,22 @@ def _holds(folder: Path, prefix: str) -> bool:
 
 
 def _has_session_file(folder: Path, kind: str) -> bool:
-    return any(path.name.startswith("ses_") for path in _json_files(folder, _DEPTHS[kind]))
+    return any(name.startswith("ses_") for name, _ in _json_files(folder, _DEPTHS[kind]))
 
 
-def _json_files(folder: Path, depth: int) -> Iterator[Path]:
-    """The files that end in ``.json`` below a folder, down to a depth. Links are not followed."""
+def _json_files(folder: Path | str, depth: int) -> Iterator[tuple[str, str]]:
+    """The files that end in ``.json`` below a folder, down to a depth: their names and paths.
+
+    Links are not followed. There may be very many, so no `Path` is made of each.
+    """
     deeper = []
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
                 if entry.name.endswith(".json"):
-                    yield Path(entry.path)
+                    yield entry.name, entry.path
                 elif depth and entry.is_dir(follow_symlinks=False):
-                    deeper.append(Path(entry.path))
+                    deeper.append(entry.path)
     except (FileNotFoundError, NotADirectoryError):
         return
     for inner in sorted(deeper):

@@ -14,6 +14,7 @@ from adapters.opta.copies import Document, Files
 from adapters.opta.loading import is_loadable
 from finder import files, jsonio
 from finder.adapter import Resume, Want
+from finder.catalogue import Catalogue, Seen
 from finder.errors import NotFoundError, StoreError
 from finder.jsonio import mapping, string
 from finder.model import Event, JsonObject, Label, Message, Opaque, Problem, Ref, Session
@@ -43,13 +44,33 @@ def headers(store: Path, want: Want | None) -> Iterator[Session | Problem]:
         if isinstance(item, Problem):
             yield item
         elif item.id is None or want is None or want.admits(item.id):
-            found = _load(item, store)
-            yield from found.problems
-            session = _header(found, store)
-            if isinstance(session, Session):
-                yield from _log_problems(found)
-            if session is not None:
-                yield session
+            yield from _known(item, store, want and want.catalogue)
+
+
+def _known(item: Files, store: Path, catalogue: Catalogue | None) -> Iterator[Session | Problem]:
+    """A session as it was told before where none of its files has changed."""
+    if item.id is None or catalogue is None:
+        yield from _told(item, store, Seen())
+        return
+    known = catalogue.session(item.id, item.all(), _TOOL)
+    if known is not None:
+        yield known
+        return
+    seen = Seen()
+    found = list(_told(item, store, seen))
+    yield from found
+    if len(found) == 1 and isinstance(found[0], Session):
+        catalogue.keep_session(item.id, seen, found[0]._replace(raw=None))
+
+
+def _told(item: Files, store: Path, seen: Seen) -> Iterator[Session | Problem]:
+    found = _load(item, store, seen)
+    yield from found.problems
+    session = _header(found, store)
+    if isinstance(session, Session):
+        yield from _log_problems(found)
+    if session is not None:
+        yield session
 
 
 def story(store: Path, id_: str) -> Iterator[Event]:
@@ -62,7 +83,7 @@ def story(store: Path, id_: str) -> Iterator[Event]:
     for item in copies.scan(store):
         if isinstance(item, Problem) or item.id not in (None, id_):
             continue
-        found = _load(item, store)
+        found = _load(item, store, Seen())
         entries, unread = log.read(item.logs)
         if item.id is None and _id_of(found, entries) != id_:
             break
@@ -96,12 +117,14 @@ def _nothing(path: Path) -> Problem:
     return Problem(kind="unknown-schema", path=str(path), message=message)
 
 
-def _load(item: Files, store: Path) -> _Found:
+def _load(item: Files, store: Path, seen: Seen) -> _Found:
     found = _Found(item)
+    for path in item.all():
+        seen(path)
     for path in item.documents:
         _read(path, found)
     if item.id is not None:
-        for path in _recovery_files(found, store):
+        for path in _recovery_files(found, store, seen):
             item.documents.append(path)
             _read(path, found)
     found.documents.sort(key=Document.richness, reverse=True)
@@ -120,11 +143,13 @@ def _read(path: Path, found: _Found) -> None:
         found.problems.append(error.problem)
 
 
-def _recovery_files(found: _Found, store: Path) -> list[Path]:
+def _recovery_files(found: _Found, store: Path, seen: Seen) -> list[Path]:
     """What a crashed turn left in the session's working directory, if that is on this machine."""
     folders = {document.directory for document in found.documents}
     name = Path(".opta", "recovery", f"{found.files.id}.json")
     paths = [folder / name for text in folders if text for folder in _here(text, store)]
+    for path in paths:
+        seen(path)
     # `store` may be such a folder itself.
     return [path for path in sorted(set(paths)) if path.parent != store and os.path.lexists(path)]
 

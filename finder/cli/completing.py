@@ -37,7 +37,7 @@ def _sessions(ctx: click.Context, begun: str) -> Iterator[CompletionItem]:
         return
     setting = setting_of(ctx)
     tool, colon, rest = begun.rpartition(":")
-    library = setting.library(ctx.params.get("roots") or (), (tool,) if tool else ())
+    library = setting.library(ctx.params.get("roots") or (), (tool,) if tool else (), quiet=True)
     want = Want(prefix=rest or None, roots=not rest, newest=_MOST + 1, raw=False)
     found: dict[str, Session] = {}
     for source in library.sources:

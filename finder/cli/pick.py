@@ -54,7 +54,7 @@ def command(
         here=folder_spellings(setting, "."),
     )
     known = known_tools(setting, tools)
-    library = setting.library(roots, known)
+    library = setting.library(roots, known, quiet=True)
     if not library.sources:
         for said in no_store(setting, tools):
             click.echo(said, err=True)
@@ -66,7 +66,7 @@ def command(
 
     picker = Picker(
         setting=setting,
-        searching=Searching(library, lambda: setting.library(roots, known), query),
+        searching=Searching(library, lambda: setting.library(roots, known, quiet=True), query),
         state=State(text=" ".join(words)),
         empty=["There is no session here."],
         main_deed="print" if only_print else "resume",

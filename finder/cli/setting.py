@@ -7,12 +7,14 @@ import os
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
 from finder.library import Library
 from finder.places import Places
 from finder.registry import Registry
+from finder.source import Watch, quietly
 
 if TYPE_CHECKING:
     import click
@@ -77,11 +79,23 @@ class Setting(NamedTuple):
         return Path(os.path.normpath(path)) if ".." in path.parts else path
 
     def library(
-        self, roots: Sequence[str], tools: Sequence[str] = (), *, raw: bool = False
+        self,
+        roots: Sequence[str],
+        tools: Sequence[str] = (),
+        *,
+        raw: bool = False,
+        quiet: bool = False,
     ) -> Library:
-        """The stores that a call is about."""
+        """The stores that a call is about; `quiet`: nothing is shown while files are read."""
         folders = [self.path(root) for root in roots]
-        return Library.open(self.registry, self.places, folders, tools, raw=raw)
+        progress = quietly if quiet else _reading
+        return Library.open(self.registry, self.places, folders, tools, raw=raw, progress=progress)
+
+
+def _reading() -> AbstractContextManager[Watch]:
+    from finder.render.progress import Progress
+
+    return Progress("Reading sessions")
 
 
 def _size() -> tuple[int, int]:

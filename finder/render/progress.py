@@ -10,7 +10,6 @@ nothing is imported.
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from types import TracebackType
@@ -33,8 +32,7 @@ class Progress:
         self._stream = sys.stderr if stream is None else stream
         self._bar: Bar | None = None
         self._task: TaskID | None = None
-        shown = self._stream.isatty() and os.environ.get("TERM") != "dumb"
-        self._next = time.monotonic() + after if shown else float("inf")
+        self._next = time.monotonic() + after if self._stream.isatty() else float("inf")
 
     def __enter__(self) -> Progress:
         return self
@@ -45,29 +43,34 @@ class Progress:
             return
         self._next = now + _PERIOD
         if self._bar is None:
-            self._bar, self._task = self._begun()
-        assert self._task is not None
+            self._begin()
+        if self._bar is None or self._task is None:
+            return
         self._bar.update(self._task, completed=done, total=total)
         self._bar.refresh()
 
-    def _begun(self) -> tuple[Bar, TaskID]:
+    def _begin(self) -> None:
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
         from rich.progress import Progress as Bar
 
-        bar = Bar(
+        console = Console(file=self._stream)
+        if console.is_dumb_terminal:
+            self._next = float("inf")
+            return
+        self._bar = Bar(
             TextColumn("{task.description}"),
             BarColumn(),
             MofNCompleteColumn(),
             TimeRemainingColumn(),
-            console=Console(file=self._stream),
+            console=console,
             transient=True,
             auto_refresh=False,  # no thread: who works tells how far it is
             redirect_stdout=False,
             redirect_stderr=False,
         )
-        bar.start()
-        return bar, bar.add_task(self._title, total=None)
+        self._bar.start()
+        self._task = self._bar.add_task(self._title, total=None)
 
     def __exit__(
         self,
