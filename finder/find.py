@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from finder.adapter import Store, Want, Word
@@ -161,12 +162,15 @@ class Answer(NamedTuple):
 
 def find(library: Library, query: Query) -> Answer:
     """The sessions that fit the query, in its order."""
-    if not (query.words or query.filters or query.limit):
+    few = query.limit and query.order == "updated"
+    if not (query.words or query.filters or few):
         from finder.listing import Listing
 
-        return Answer.of(library, Listing(library, query))
-    rows, more = _Search(library, query).rows()
-    return Answer.of(library, tuple(rows), more=more)
+        rows = Listing(library, query)
+        first = tuple(islice(rows, query.limit)) if query.limit else rows
+        return Answer.of(library, first, more=len(rows) > len(first))
+    found, more = _Search(library, query).rows()
+    return Answer.of(library, tuple(found), more=more)
 
 
 class _Search:

@@ -19,7 +19,7 @@ ORDERS: tuple[Sort | None, ...] = (None, "updated", "created", "title", "relevan
 
 def told(rows: list[Row] | tuple[Row, ...]) -> list[tuple[object, ...]]:
     """All that rows say."""
-    return [(r.entry, len(r.subagents), [*r.subagents], r.matched_subagents) for r in rows]
+    return [(r.entry, r.score, len(r.subagents), [*r.subagents]) for r in rows]
 
 
 def shelves(chance: random.Random) -> list[Shelf]:
@@ -40,6 +40,7 @@ def shelves(chance: random.Random) -> list[Shelf]:
                 chance.choice((None, "Apple", "apple", "Pear")),
                 updated=chance.choice((None, chance.randrange(9), chance.randrange(9))),
                 created=chance.choice((None, chance.randrange(9))),
+                agent="build",
                 archived=chance.choice((None, None, 5)),
                 parent=f"s{chance.randrange(45):02}" if chance.random() < 0.7 else None,
             )
@@ -56,15 +57,18 @@ def shelves(chance: random.Random) -> list[Shelf]:
 def test_the_rows_are_those_of_a_search(
     seed: int, sort: Sort | None, subagents: bool, archived: bool
 ) -> None:
-    """One that is narrowed by a limit which leaves nothing out."""
+    """One that is narrowed by an agent who is that of every session."""
     stores = shelves(random.Random(seed))
     query = Query(limit=0, sort=sort, subagents=subagents, archived=archived)
     listed = find(library(*stores), query)
-    searched = find(library(*stores), query._replace(limit=1000))
+    searched = find(library(*stores), query._replace(agent="Build"))
     assert isinstance(listed.rows, Listing)
     assert not isinstance(searched.rows, Listing)
     assert told([*listed.rows]) == told([*searched.rows])
     assert len(listed.rows) == len(searched.rows)
+    few = find(library(*stores), query._replace(limit=4))
+    assert told([*few.rows]) == told([*searched.rows])[:4]
+    assert few.more == (len(searched.rows) > 4)
     if listed.rows:
         assert listed.rows[0].entry == searched.rows[0].entry
         assert listed.rows[-1].entry == searched.rows[-1].entry
