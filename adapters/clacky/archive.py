@@ -262,22 +262,35 @@ def called(line: str) -> Iterator[tuple[str, Json]]:
     if " | {" not in line and ";" not in line:
         yield from ((name.strip(), None) for name in line.split(",") if name.strip())
         return
-    while line:
-        found = re.match(r"\s*([^;|]*?)\s*(?:(\|)\s*(?=\{)|;|\Z)", line)
-        if found is None:
-            yield line.strip(), None
+    # By places in the line, which may be long: no pattern here looks back, nothing is copied.
+    place = 0
+    while place < len(line):
+        found = re.compile("[;|]").search(line, place)
+        end = found.start() if found else len(line)
+        name = line[place:end].strip()
+        if found is None or found[0] == ";":
+            place = end + 1
+            if name:
+                yield name, None
+            continue
+        begin = _after_spaces(line, end + 1)
+        if not line.startswith("{", begin):
+            yield line[place:].strip(), None
             return
-        name, line = found[1], line[found.end() :]
-        arguments: Json = None
-        if found[2]:
-            try:
-                arguments, end = json.JSONDecoder().raw_decode(line)
-            except (ValueError, RecursionError):
-                yield name, line.strip()
-                return
-            line = line[end:].lstrip(" ").removeprefix(";")
+        try:
+            arguments, end = json.JSONDecoder().raw_decode(line, begin)
+        except (ValueError, RecursionError):
+            yield name, line[begin:].strip()
+            return
+        place = _after_spaces(line, end)
+        place += line.startswith(";", place)
         if name:
             yield name, arguments
+
+
+def _after_spaces(line: str, place: int) -> int:
+    found = re.compile(r"\s*").match(line, place)
+    return found.end() if found else place
 
 
 def _result(

@@ -178,10 +178,14 @@ def _told_models(messages: list[Json]) -> Iterator[str]:
 
 
 def told_models(text: str) -> list[str]:
-    """The models that session contexts within a text name."""
-    return re.findall(
-        r"\[Session context: [^\n]*?Current model: ([^\n]+?)(?:\. [A-Z]|\]$)", text, re.M
-    )
+    """The models that session contexts within a text name: one at most in each line."""
+    found = []
+    for line in text.split("\n"):
+        told = line.partition("[Session context: ")[2].partition("Current model: ")[2]
+        end = re.compile(r"\. [A-Z]|\]$").search(told, 1)
+        if end:
+            found.append(told[: end.start()])
+    return found
 
 
 def is_fork(record: JsonObject) -> bool:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shutil
+import time
 import zipfile
 from pathlib import Path
 
 import pytest
 
-from adapters.clacky import Clacky
+from adapters.clacky import Clacky, archive, header
 from finder import jsonio
 from finder.adapter import Store, Want
 from finder.errors import FinderError, StoreError
@@ -292,3 +293,25 @@ def test_narrowed_listings_name_only_what_may_be_meant(home: Path) -> None:
     assert where
     assert [type(one) for one in CLACKY.sessions(where, Want(prefix="4a94"))] == [Session]
     assert [type(one) for one in CLACKY.sessions(where, Want(prefix="e681"))] == [Problem]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        ";" + " " * 100_000 + "|x",
+        "a; " * 30_000,
+        "a | {" * 20_000,
+        'a | {"b":1}; ' * 10_000,
+    ],
+)
+def test_a_long_line_of_calls_is_read_in_no_time(line: str) -> None:
+    started = time.process_time()
+    list(archive.called(line))
+    assert time.process_time() - started < 5
+
+
+def test_models_are_told_in_no_time() -> None:
+    started = time.process_time()
+    for text in ("[Session context: " * 50_000, "[Session context: Current model: " * 50_000):
+        assert header.told_models(text) == []
+    assert time.process_time() - started < 5
