@@ -120,6 +120,9 @@ def test_a_row_says_whether_it_is_inside_of_its_bound() -> None:
         Row(name="slow", program=never, bound=1.4),
         Row(name="big", program=never, bound=1.6, most_mb=10),
         Row(name="alone", program=never, bound=1.6, against="peer"),
+        Row(name="quick", program=never, megabytes=2, least_rate=40, most_mb=50),
+        Row(name="lame", program=never, megabytes=2, least_rate=41),
+        Row(name="heavy", program=never, megabytes=2, least_rate=40, most_mb=49),
     ]
     measured = {row.name: Measured(seconds=[0.15], kilobytes=50 * 1024) for row in rows}
     measured["floor"] = Measured(seconds=[0.1, 0.1, 9.0], kilobytes=1024)
@@ -131,5 +134,9 @@ def test_a_row_says_whether_it_is_inside_of_its_bound() -> None:
         "slow": "outside",
         "big": "outside",
         "alone": "unknown",
+        "quick": "inside",
+        "lame": "outside",
+        "heavy": "outside",
     }
     assert "| slow | 150 | 1.50 × floor | 1.4 | 50 | outside |" in table(found)
+    assert "| lame | 150 | 40 MB/s over floor | ≥ 41 | 50 | outside |" in table(found)

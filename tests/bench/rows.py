@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.bench.measure import Program
 from tests.bench.planted import RARE_WORD, TARGET_TITLE
-from tests.bench.stores import Home, cache_folder, copy_of, home
+from tests.bench.stores import GIANT_MEGABYTES, Home, cache_folder, copy_of, home
 
 FLOOR, CLICK = "floor", "import click"
 
@@ -22,6 +22,8 @@ class Row:
     Attributes:
         against: the row that it is compared with.
         bound: the ratio of its median to that row's that it must not exceed.
+        megabytes: how much it works through.
+        least_rate: how many of these each second at least, in what it takes longer than that row.
         most_mb: the peak memory that it must not exceed, in megabytes.
         peer: the program of others that it runs.
     """
@@ -30,13 +32,23 @@ class Row:
     program: Callable[[], Program]
     against: str = FLOOR
     bound: float | None = None
+    megabytes: int | None = None
+    least_rate: int | None = None
     most_mb: int | None = None
     peer: str | None = None
 
 
 def all_rows(peers: Mapping[str, Path]) -> list[Row]:
     """All rows, those that others are compared with first."""
-    return [*_floors(), *_finding(), *_getting(), *_searching(), *_files(), *_peers(peers)]
+    return [
+        *_floors(),
+        *_finding(),
+        *_getting(),
+        *_converting(),
+        *_searching(),
+        *_files(),
+        *_peers(peers),
+    ]
 
 
 def _finder() -> str:
@@ -112,6 +124,19 @@ def _getting() -> Iterator[Row]:
     yield Row(name="get giant as json", program=whole, against="opencode export", bound=1 / 8)
     preview = _call("giant", "get", "{target}", "--first", "5", says=TARGET_TITLE)
     yield Row(name="get giant preview", program=preview, bound=1.6)
+
+
+def _converting() -> Iterator[Row]:
+    for target in ("events", "clacky", "opta", "opencode"):
+        out = cache_folder() / "converted" / target
+        words = ("convert", "{target}", "--to", target, "--out", str(out), "--replace")
+        yield Row(
+            name=f"convert giant to {target}",
+            program=_call("giant", *words, says="8,009 events"),
+            megabytes=GIANT_MEGABYTES,
+            least_rate=40,
+            most_mb=150,
+        )
 
 
 def _searching() -> Iterator[Row]:

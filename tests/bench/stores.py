@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 _VERSION = 4  # raise it when what is made changes
 
+GIANT_MEGABYTES = 15  # of text in the giant session
 NAMES = {
     "database-1k": "an OpenCode database of 1,000 sessions",
     "database-10k": "an OpenCode database of 10,000 sessions with 1 GB of part text",
