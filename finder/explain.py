@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterator
-from itertools import islice, product
+from itertools import chain, islice, product
 from typing import Any, NamedTuple
 
-from finder.find import Answer, Query, find, is_archived
+from finder.find import Answer, Query, find, is_archived, looks_like_id
 from finder.library import Library
 from finder.match import folded
 
+_LEAST_OF_ID = 6  # characters of its own part
 _MOST_WORDS = 6  # of a query that each of its words is left out of in turn
 _SHORTEST, _LEAST_ALIKE, _ALIKE_TRIED, _TRIED = 3, 0.59, 3, 12
 # What narrows a search besides its words, and the query without it.
@@ -123,12 +124,24 @@ class _Explaining:
     def _meant(self) -> Iterator[Wider]:
         """The query with its unknown words replaced; the first spelling that finds something."""
         others = (w for w in product(*self._spellings()) if w != self._query.words)
-        for words in islice(others, _TRIED):
+        for words in islice(chain(self._shorter_id(), others), _TRIED):
             found = self._wider(words)
             if not found and self._options:
                 found = self._wider(words, tuple(self._options))
             if found:
                 yield found
+                return
+
+    def _shorter_id(self) -> Iterator[tuple[str, ...]]:
+        """For an id that is not there: as much of it as some id begins with."""
+        words = self._query.words
+        if len(words) != 1 or not looks_like_id(words[0]):
+            return
+        tool, colon, rest = words[0].rpartition(":")
+        least = max(rest.find("_") + 1 + _LEAST_OF_ID, len(rest) // 2)
+        for end in range(len(rest) - 1, least - 1, -1):
+            if (self._everywhere or self._library).prefixed(rest[:end], tool or None):
+                yield (f"{tool}{colon}{rest[:end]}",)
                 return
 
     def _spellings(self) -> list[tuple[str, ...]]:

@@ -392,6 +392,17 @@ def test_a_failing_store_is_told_and_the_rest_is_shown(
     assert call("stores").code == 9
 
 
+def test_an_empty_answer_says_which_stores_failed(
+    capsys: Capture, tmp_path: Path, shelf: Shelf
+) -> None:
+    bad = [Shelf(tmp_path / f"bad{n}", error=unreadable(tmp_path / f"bad{n}")) for n in range(9)]
+    done = caller(capsys, tmp_path, shelf, *bad)("find", "zzyzx")
+    assert done.code == 9
+    assert f"Searched mem: {bad[0].path}, not readable\n" in done.err
+    assert "Searched 2 more stores, 0 sessions, 2 of them not readable;" in done.err
+    assert "\nNo session matches in what could be read.\n" in done.err
+
+
 def test_a_failing_store_alone_is_an_error(capsys: Capture, tmp_path: Path) -> None:
     bad = Shelf(tmp_path / "bad", error=unreadable(tmp_path / "bad"))
     call = caller(capsys, tmp_path, bad)

@@ -66,7 +66,8 @@ class Why:
         if answer.silent:
             yield "Nothing could be searched."
             return
-        yield "No session matches."
+        some = " in what could be read" if answer.incomplete else ""
+        yield f"No session matches{some}."
         if answer.by_text and not text:
             yield "None has it in its text either."
         if text and words:
@@ -121,7 +122,9 @@ def _searched(answer: Answer) -> Iterator[str]:
     rest = answer.searched[_MOST_STORES:]
     if rest:
         others = sum(searched.sessions or 0 for searched in rest)
-        yield f"Searched {len(rest)} more stores, {others} sessions; finder stores lists them"
+        silent = sum(searched.failed for searched in rest)
+        unread = f", {silent} of them not readable" if silent else ""
+        yield f"Searched {len(rest)} more stores, {others} sessions{unread}; finder stores lists them"
 
 
 def _left_out(wider: Wider) -> str:

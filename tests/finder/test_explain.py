@@ -77,6 +77,15 @@ def test_what_a_word_may_have_meant(
     assert [w.words for w in found.meant] == ([meant] if meant else [])
 
 
+def test_of_an_id_that_is_not_there_what_some_id_begins_with(shelf: Shelf) -> None:
+    shelf.add("ses_1a2b3c4d5e6f", "By id")
+    (meant,) = why(shelf, "ses_1a2b3c4dXY").meant
+    assert (meant.words, meant.sessions) == (("ses_1a2b3c4d",), 1)
+    (meant,) = why(shelf, "mem:ses_1a2b3c4d5e6f7").meant
+    assert meant.words == ("mem:ses_1a2b3c4d5e6f",)
+    assert why(shelf, "ses_1a2bXXXX1").meant == ()
+
+
 def test_what_was_meant_may_be_in_the_way_of_an_option_too(shelf: Shelf) -> None:
     (meant,) = why(shelf, "prsaer", directories=("/w/app",)).meant
     assert (meant.words, meant.left_out, meant.sessions) == (("parser",), ("--cwd",), 1)
