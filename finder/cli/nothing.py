@@ -124,7 +124,8 @@ def _searched(answer: Answer) -> Iterator[str]:
         others = sum(searched.sessions or 0 for searched in rest)
         silent = sum(searched.failed for searched in rest)
         unread = f", {silent} of them not readable" if silent else ""
-        yield f"Searched {len(rest)} more stores, {others} sessions{unread}; finder stores lists them"
+        more = f"Searched {len(rest)} more stores, {others} sessions{unread}"
+        yield f"{more}; finder stores lists them"
 
 
 def _left_out(wider: Wider) -> str:
