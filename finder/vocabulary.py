@@ -14,7 +14,7 @@ from __future__ import annotations
 import contextlib
 import re
 from binascii import crc32
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 _HEAD = "finder vocabulary 2"
 _MOST_BYTES = 64 << 20
+_PIECE = 1 << 20  # characters that are taken apart at once
 _RUN = r"[^\W_]+"
 
 
@@ -116,9 +117,27 @@ def _words(named: Names, *, sure: bool) -> Words:
     """Many titles are taken apart at once: one by one that takes five times as long."""
     folders = (folder.rstrip("/\\").replace("\\", "/") for folder in named.directories)
     inner = {folder.rpartition("/")[2] for folder in folders}
-    words = set(re.findall(_RUN, folded("\n".join([*named.titles, *inner]))))
+    titles: Iterable[str] = named.titles
+    long = [title for title in titles if len(title) > _PIECE]
+    if long:  # joined with others they would take many times their memory
+        titles = [title for title in titles if len(title) <= _PIECE]
+    words: set[str] = set()
+    for text in ("\n".join([*titles, *inner]), *long):
+        for piece in _pieces(folded(text)):
+            words.update(re.findall(_RUN, piece))
     lines = "\n".join(sorted(words))
     return Words(lines, _lines(named.directories), _lines(named.agents), sure)
+
+
+def _pieces(text: str) -> Iterator[str]:
+    """The text in pieces of about the same size, none of which ends inside a word."""
+    start = 0
+    while start < len(text):
+        end = start + _PIECE
+        while end < len(text) and text[end].isalnum():
+            end += 1
+        yield text[start:end]
+        start = end
 
 
 def _lines(texts: Iterable[str]) -> str:

@@ -78,7 +78,7 @@ def html(session: Session, events: Sequence[Event], subagents: Subagents) -> str
         f"<title>{title}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n"
     )
     body = [*_contents(sections), "<main>\n", *_nested(sections), "</main>\n</body>\n</html>\n"]
-    return head + "".join(body)
+    return "".join([head, *body])
 
 
 def _text(text: str) -> str:

@@ -26,23 +26,31 @@ _ELLIPSIS = "…"
 
 
 @cache
-def _unsafe() -> re.Pattern[str]:
-    return re.compile(f"({_JOINED})|[{_UNSAFE}]")
+def _unsafe(*, of_ascii: bool) -> re.Pattern[str]:
+    # In a text of ASCII alone there is less to look for, ten times as fast.
+    return re.compile("[\x00-\x08\x0b-\x1f\x7f]" if of_ascii else f"({_JOINED})|[{_UNSAFE}]")
+
+
+def _marked(text: str) -> str:
+    return _unsafe(of_ascii=text.isascii()).sub(_mark, text)
 
 
 def block(text: str) -> str:
     """Text of several lines: line feeds and tabs are kept, the rest is made visible."""
-    return _unsafe().sub(_mark, text.replace("\r\n", "\n"))
+    return _marked(text.replace("\r\n", "\n"))
 
 
 def line(text: str) -> str:
     """Text on one line: runs of white space become one space, the rest is made visible."""
-    return _unsafe().sub(_mark, " ".join(text.split()))
+    # A title may have millions of words; taking it apart needs four times its memory.
+    if not text.isprintable() or "  " in text or text != text.strip():
+        text = " ".join(text.split())
+    return _marked(text)
 
 
 def _mark(found: re.Match[str]) -> str:
-    if found[1]:
-        return found[1]
+    if found.lastindex:
+        return found[0]
     code = ord(found[0])
     if code < 0x20:
         return chr(0x2400 + code)  # the picture of the control character

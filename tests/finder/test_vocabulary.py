@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from adapters.opencode.database import OpenCodeDatabase
-from finder import sqlite
+from finder import sqlite, vocabulary
 from finder.adapter import Names, Store
 from finder.find import Query, find
 from finder.library import Library
@@ -105,6 +105,17 @@ def test_all_names_are_read_once_and_then_none(search: Search) -> None:
 def test_words_that_are_there_are_found_whatever_is_kept(search: Search) -> None:
     assert search("ledger", "drift") == ([TARGET_TITLE], [None])
     assert search("ledger", "drift") == ([TARGET_TITLE], [])
+
+
+def test_long_titles_are_taken_apart_in_pieces(
+    search: Search, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    search(*TYPED)
+    words = kept(tmp_path).read_bytes().splitlines()
+    kept(tmp_path).unlink()
+    monkeypatch.setattr(vocabulary, "_PIECE", 3)
+    search(*TYPED)
+    assert kept(tmp_path).read_bytes().splitlines()[2:] == words[2:]
 
 
 def test_after_a_change_only_what_was_updated_since_is_read(search: Search, home: Path) -> None:

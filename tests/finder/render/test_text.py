@@ -45,6 +45,16 @@ def test_marks(value: str, shown: str) -> None:
     assert text.block(value) == shown
 
 
+@given(st.text(st.sampled_from("ab \t\n\r\x1c\x1f\x7f\x85\xa0\u2028\u3000é")))
+def test_a_line_has_the_words_with_a_space_between(value: str) -> None:
+    assert text.line(value) == " ".join(map(text.line, value.split()))
+
+
+@given(st.text(st.characters(max_codepoint=127)))
+def test_ascii_is_marked_as_it_is_among_other_text(value: str) -> None:
+    assert text.block(value.replace("\r\n", "\n") + "é") == text.block(value) + "é"
+
+
 def test_a_line_is_one_line() -> None:
     assert text.line("  a\n\n b\t\u2028c\r\nd ") == "a b c d"
 
