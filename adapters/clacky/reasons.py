@@ -127,7 +127,9 @@ class Reasons:
             self.report.invented(event, "name", note="the last part of its path")
         elif file["name"] != event.name:
             self.report.changed(event, "name", note="a name is not empty, and Unicode")
-        if file["path"] != event.path:
+        if event.path == "":
+            self.report.dropped(event, "path", note="an empty path is none")
+        elif file["path"] != event.path:
             self.report.changed(event, "path", note=_NOT_UNICODE)
 
     def call(self, event: ToolCall, *, exact: bool) -> None:

@@ -46,6 +46,7 @@ def encoded(
     reasons.of_foreign(report)
     if session.directory == "" and not plan.directory:
         report.rule("dropped", "session", "directory", "for OpenCode an empty one is none")
+    session = _whole(session, report)
     told = foreign.told(session, events, plan, report)
     ids = Ids(plan.id, "info")
     info = _header_info(session, plan)
@@ -53,6 +54,20 @@ def encoded(
         info["revert"] = {"messageID": told.reverted}
     messages = [Kept(made.id, made.info, made.parts) for made in told.messages]
     return Encoded(demands.complete_session(info, session, plan, ids), messages)
+
+
+def _whole(session: Session, report: Report) -> Session:
+    """The header in Unicode: of half a surrogate pair the program makes another character.
+
+    It swallows what follows there. Within messages such halves stay, since JSON escapes them.
+    """
+    for name in ("title", "directory", "agent", "model"):
+        text = getattr(session, name) or ""
+        whole = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+        if whole != text:
+            session = session._replace(**{name: whole})
+            report.rule("changed", "session", name, "OpenCode keeps it as Unicode")
+    return session
 
 
 def _header_info(session: Session, plan: Plan) -> JsonObject:

@@ -1,8 +1,8 @@
 """Events of other tools as OpenCode's parts. Ids are put in by the caller.
 
 What the program demands of a part that it will load and go on from (1.18.33): the keys set here;
-tool parts completed or failed; URLs of files that it sends to the model ``http:``, ``https:`` or
-``data:``. It does not send files of type text/plain.
+tool parts completed or failed; URLs of files that it sends to the model ``data:``. Any other it
+would fetch at each turn, and not go on once that fails. It sends no files of type text/plain.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from finder.writing import Report
 ABORTED = "Tool execution aborted"
 CUT_OFF = frozenset({ABORTED, "Aborted"})  # errors by which one is known
 _UNSENT = "text/plain"
-_SENDABLE = ("data:", "http://", "https://")
+_NAMED = "a file that is only named is kept, not sent: OpenCode could not go on without it"
 
 
 def text_part(event: Text, at: int) -> JsonObject:
@@ -62,9 +62,9 @@ def file_part(event: Attachment, report: Report) -> JsonObject:
         url = event.url if event.url is not None else _file_url(event.path)
         if mime is not None and url.startswith(f"data:{mime};base64,"):
             report.invented(event, "data", note="the bytes were in the URL")
-        if mime is None or (mime != _UNSENT and not url.startswith(_SENDABLE)):
+        if mime is None or (mime != _UNSENT and not url.startswith("data:")):
             # Sent as what it is, it would make every further turn fail.
-            report.changed(event, "mime", note="a file that is only named cannot be sent")
+            report.changed(event, "mime", note=_NAMED)
             mime = _UNSENT
     part: JsonObject = {"type": "file", "mime": mime, "url": url}
     if event.name is not None:

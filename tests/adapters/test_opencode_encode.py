@@ -311,6 +311,7 @@ def test_an_image_is_a_data_url() -> None:
     [
         Attachment(mime="image/png", path="/home/dev/dot.png"),
         Attachment(mime="image/png", url="file:///home/dev/dot.png"),
+        Attachment(mime="image/png", url="https://example.com/dot.png"),  # fetched at each turn
         Attachment(url="[image stripped]"),
         Attachment(name="dot.png"),
     ],
@@ -319,6 +320,17 @@ def test_a_file_that_is_only_named_is_not_sent(named: Attachment) -> None:
     """As an image, it would make every further turn fail."""
     made = document(attempt(USER, named))
     assert made["messages"][0]["parts"][0]["mime"] == "text/plain"
+
+
+def test_half_a_character_of_a_title_is_none() -> None:
+    """In its database's columns the program would make another one of it and what follows."""
+    halved = SESSION._replace(title="A \ud800 title", directory="/home/\udcff")
+    found = attempt(Message(role="user"), Text(text="\ud800 kept"), session=halved)
+    made = document(found)
+    assert (made["info"]["title"], made["info"]["directory"]) == ("A \ufffd title", "/home/\ufffd")
+    assert made["messages"][0]["parts"][0]["text"] == "\ud800 kept"
+    changed = {loss.field for loss in found.losses if loss.type == "session"}
+    assert changed == {"title", "directory"}
 
 
 def test_what_a_tool_showed_stands_with_its_result() -> None:

@@ -38,13 +38,33 @@ def expected(events: Sequence[Event], prompt: str, *, own: bool) -> list[Said]:
     Args:
         own: the records are OpenCode's own, so unfinished calls are told as it tells them.
     """
-    pieces = [*_live(_as_sent(events), own), Said("user", prompt)]
+    pieces = [*_live(_as_sent(_conversation(events, own)), own), Said("user", prompt)]
     return _merged(Said(kind, _whole(text)) for kind, text in pieces)
 
 
 def _whole(text: str) -> str:
     """The text as JavaScript sends it: half a surrogate pair is sent as U+FFFD."""
     return "".join("\ufffd" if "\ud800" <= letter <= "\udfff" else letter for letter in text)
+
+
+def _conversation(events: Sequence[Event], own: bool) -> list[Event]:
+    """What is carried over of another tool's: its own prompts, which stand before all that is
+    said, are not sent, and a compaction without a summary is none."""
+    found: list[Event] = []
+    begun = False
+    spoken, opened = None, None
+    summaries = [place for place, event in enumerate(events) if "summary" in event.labels]
+    for place, event in enumerate(events):
+        if event.type == "compaction" and not own and place > max(summaries, default=-1):
+            continue
+        if event.type == "message":
+            spoken, opened = event.role, event.record
+        role = spoken if event.message == opened else event.role
+        prompt = event.type == "text" and role == "system"
+        begun = begun or (event.type in {"reasoning", "tool_call", "text"} and not prompt)
+        if begun or not prompt:
+            found.append(event)
+    return found
 
 
 def _as_sent(events: Sequence[Event]) -> list[Event]:
@@ -55,7 +75,7 @@ def _as_sent(events: Sequence[Event]) -> list[Event]:
     if not marks or not places or places[0] > marks[-1]:
         return list(events)
     asked = _opening(events, marks[-1])
-    last = max(place for place, event in enumerate(events) if "summary" in event.labels)
+    last = max((p for p, event in enumerate(events) if "summary" in event.labels), default=asked)
     after = next((p for p in range(last + 1, len(events)) if events[p].type == "message"), None)
     end = len(events) if after is None else after
     tail = events[places[0] : asked]
@@ -84,7 +104,7 @@ def expected_images(events: Sequence[Event]) -> int:
     return sum(
         event.type == "attachment"
         and (event.mime or "").startswith("image/")
-        and (event.data is not None or (event.url or "").startswith("http"))
+        and (event.data is not None or (event.url or "").startswith("data:"))
         for event in _in_context(events)
     )
 
@@ -113,7 +133,6 @@ def _is_gone_with_its_call(result: ToolResult, events: Sequence[Event], cut: boo
 def _live(events: Sequence[Event], own: bool) -> Iterator[Said]:
     answered = {id(events[c]): events[r] for c, r in answers(events).items()}
     results = {id(result) for result in answered.values()}
-    begun = False
     spoken, opened = None, None
     for event in _in_context(events):
         # What stands outside of messages says itself who speaks.
@@ -124,15 +143,11 @@ def _live(events: Sequence[Event], own: bool) -> Iterator[Said]:
             case "compaction":
                 yield Said("user", SUMMARY_PROMPT)
             case "text":
-                begun = begun or role != "system"
                 said_by_model = role == "assistant" or "summary" in event.labels
-                if begun:
-                    yield Said("assistant" if said_by_model else "user", event.text)
+                yield Said("assistant" if said_by_model else "user", event.text)
             case "reasoning" if event.text.strip():
-                begun = True
                 yield Said("assistant", event.text)
             case "tool_call":
-                begun = True
                 yield Said("call", _called(event.name or "unknown", event.input))
                 yield Said("result", _result(event, answered.get(id(event)), own))
             case "tool_result" if id(event) not in results:
