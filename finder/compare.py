@@ -123,11 +123,10 @@ class _Comparison:
         changes: list[_Change] = []
         if item.role != other.role:
             changes.append(("role", change(item.role, other.role)))
-        if values(ours) != values(theirs):
-            names = plain_names(ours.type)
-            changes += [
-                (name, change(getattr(ours, name), getattr(theirs, name))) for name in names
-            ]
+        one, another = values(ours), values(theirs)
+        if one != another:
+            named = zip(plain_names(ours.type), one, another, strict=True)
+            changes += [(name, change(a, b)) for name, a, b in named if a is not b]
         if ours.labels != theirs.labels:
             changes += label_changes(ours.labels, theirs.labels)
         if ours.type == "tool_call" and theirs.type == "tool_call":
@@ -159,14 +158,8 @@ class _Comparison:
 
 
 def _one(kind: LossKind, item: Item, name: str | None, other: Item | None) -> Difference:
-    return Difference(
-        kind=kind,
-        type=item.event.type,
-        field=name,
-        seq=item.seq,
-        event=item.event,
-        other=other.event if other else None,
-    )
+    event = item.event
+    return Difference(kind, event.type, name, item.seq, event, other.event if other else None)
 
 
 def _place(found: Sequence[Item], record: str) -> int | None:

@@ -7,7 +7,7 @@ where one of them is missing, an encoder's own word on which it left out is foll
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cache
 from itertools import pairwise
@@ -96,7 +96,7 @@ def _belonging(events: Sequence[Event], gone: Collection[int]) -> dict[int, list
     """For each call, by its place: its subagents, its result, and what came with the result."""
     found: dict[int, list[int]] = {}
     calls: dict[str, int] = {}
-    there = [index for index, event in enumerate(events) if id(event) not in gone]
+    there = [index for index, event in enumerate(events) if not gone or id(event) not in gone]
     for index in there:
         event = events[index]
         if event.type == "tool_call":
@@ -117,7 +117,6 @@ def _came_with_result(event: Event) -> bool:
     return event.type == "attachment" and event.role == "tool"
 
 
-_Key = Callable[[Item], Hashable]
 _Known = tuple[int, ...]  # see `_Features.of`
 
 
@@ -142,13 +141,13 @@ class Pairing:
         start = _equal_start(ours, theirs, gone | altered)
         features = _Features(gone, altered)
         pairing = cls(ours, theirs, rising=[(index, index) for index in range(start)])
-        certain = _certain(ours, theirs, start, features)
-        pairing.rising += certain
+        sure = _sure(ours, theirs, start, features)
+        pairing.rising += sure
         one: dict[int, _Known] = {}
         other: dict[int, _Known] = {}
         pairs: list[tuple[int, int]] = []
         for (a, b), (end_a, end_b) in pairwise(
-            [(start - 1, start - 1), *certain, (len(ours), len(theirs))]
+            [(start - 1, start - 1), *sure, (len(ours), len(theirs))]
         ):
             one |= {place: features.of(ours[place]) for place in range(a + 1, end_a)}
             other |= {place: features.of(theirs[place]) for place in range(b + 1, end_b)}
@@ -158,9 +157,7 @@ class Pairing:
             )
             pairs += [(a + 1 + inner_a, b + 1 + inner_b) for inner_a, inner_b in found]
         pairing.rising += _without_doubtful(pairs, one, other)
-        kept = [index for index, item in enumerate(ours) if id(item.event) not in gone]
-        for key in (_content, _said, _without_ids, _identity, _main_content, _as_file):
-            pairing._find_moved(kept, key)
+        pairing.moved = _moved(ours, theirs, pairing.pairs, gone)
         return pairing
 
     @property
@@ -168,17 +165,29 @@ class Pairing:
         """All of them."""
         return {**dict(self.rising), **self.moved}
 
-    def _find_moved(self, candidates: Iterable[int], key: _Key) -> None:
-        """Pair what has equal keys anywhere; a message's opening is like too many others."""
-        used = self.pairs
-        used_theirs = set(used.values())
+
+def _moved(
+    ours: Sequence[Item], theirs: Sequence[Item], paired: Mapping[int, int], gone: Collection[int]
+) -> dict[int, int]:
+    """Of what is not paired, pairs of equal keys anywhere, by one key after the other.
+
+    A message's opening is like too many others.
+    """
+    found: dict[int, int] = {}
+    used = set(paired.values())
+    left = [a for a in range(len(ours)) if a not in paired and id(ours[a].event) not in gone]
+    free = [b for b, item in enumerate(theirs) if b not in used and item.event.type != "message"]
+    for key in (_content, _said, _without_ids, _identity, _main_content, _as_file):
         elsewhere: dict[Hashable, list[int]] = {}
-        for b in range(len(self.theirs) - 1, -1, -1):
-            if b not in used_theirs and self.theirs[b].event.type != "message":
-                elsewhere.setdefault(key(self.theirs[b]), []).append(b)
-        for a in candidates if elsewhere else ():
-            if a not in used and (others := elsewhere.get(key(self.ours[a]))):
-                self.moved[a] = others.pop()
+        for b in reversed(free):
+            elsewhere.setdefault(key(theirs[b]), []).append(b)
+        for a in left if elsewhere else ():
+            if others := elsewhere.get(key(ours[a])):
+                found[a] = others.pop()
+        left = [a for a in left if a not in found]
+        used = set(found.values())
+        free = [b for b in free if b not in used]
+    return found
 
 
 class _Features:
@@ -227,7 +236,7 @@ class _Features:
         return self._alone
 
 
-def _certain(
+def _sure(
     ours: Sequence[Item], theirs: Sequence[Item], start: int, features: _Features
 ) -> list[tuple[int, int]]:
     """Of what is long, the pairs that leave no doubt: so what is between them can be looked at
