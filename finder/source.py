@@ -7,7 +7,7 @@ be anybody's code, becomes a problem here, and the other stores go on.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
@@ -190,6 +190,29 @@ class Source:
         except Exception as error:
             self._note(self._failure(error, ref.id))
         return None
+
+    def state(self) -> str | None:
+        """Changes whenever anything in the store does; None: that is not quickly told."""
+        told: list[str | None] = []
+        self._guarded(lambda: told.append(self.adapter.stamp(self.store)))
+        return told[0] if told else None
+
+    def stamps(self) -> Mapping[str, str] | None:
+        """By the sessions' ids: what changes with their stories; None: that is not told."""
+        told: list[Mapping[str, str] | None] = []
+        self._guarded(lambda: told.append(self.adapter.stamps(self.store)))
+        return told[0] if told else None
+
+    def texts(self, ref: Ref) -> Iterator[str]:
+        """All of a session's story in which is searched.
+
+        Raises:
+            FinderError: it cannot be read.
+        """
+        from finder.content import fields
+
+        for event in self.adapter.events(ref):
+            yield from (text for _, text in fields(event))
 
     def names(self, since: int | None = None) -> Names:
         """What the sessions are called; of a database those updated since then."""

@@ -16,6 +16,7 @@ from finder.adapter import Candidate
 from finder.find import ORDERS, Answer, Heard, Query, Row, find, is_archived
 from finder.library import Key, Library, key_of
 from finder.source import Source
+from finder.textindex import candidates
 from finder.words import Sought
 
 _AT_ONCE = 32  # candidates whose headers are asked for together
@@ -62,8 +63,8 @@ class _TextSearch:
         """Look for rows until there are enough; whether all sessions were looked at."""
         from finder import sqlite
 
-        candidates = heapq.merge(*self._streams(), key=lambda found: -(found[1].updated or 0))
-        while batch := list(islice(candidates, _AT_ONCE)):
+        merged = heapq.merge(*self._streams(), key=lambda found: -(found[1].updated or 0))
+        while batch := list(islice(merged, _AT_ONCE)):
             with sqlite.kept_open():
                 if self._are_enough(batch, limit):
                     return False
@@ -85,7 +86,8 @@ class _TextSearch:
         for source in self.library.sources:
             asked = want._replace(ids=self._ids(source.store.tool))
             if asked.ids != ():
-                yield _with(source, source.candidates(self.sought, asked))
+                found = candidates(source, self.library.cache, self.sought, asked)
+                yield _with(source, found)
 
     def _ids(self, tool: str) -> tuple[str, ...] | None:
         """The sessions that come into question at all; None: any."""

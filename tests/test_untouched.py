@@ -23,6 +23,8 @@ COMMANDS = (
     *(("get", session, "--format", "raw") for session in (OPENCODE, OPTA, CLACKY)),
     ("get", OPENCODE, "--with-subagents", "--json"),
     ("resume", OPENCODE, "--print"),
+    ("find", "--text", "tour"),
+    ("index",),
     ("stores", "--json"),
     ("formats",),
     ("convert", OPENCODE, "--to", "events", "--out", "-"),

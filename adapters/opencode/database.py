@@ -18,7 +18,7 @@ Schemas seen: 1.2.1, 1.2.27, 1.3.2, 1.14.41, 1.15.13, 1.17.0, 1.18.33 and a deve
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -167,6 +167,16 @@ class OpenCodeDatabase(Adapter):
         from adapters.opencode.listing import count
 
         return count(store.path)
+
+    def stamp(self, store: Store) -> str | None:
+        from adapters.opencode.stamps import store_stamp
+
+        return store_stamp(store.path)
+
+    def stamps(self, store: Store) -> Mapping[str, str] | None:
+        from adapters.opencode.stamps import stamps
+
+        return stamps(store.path)
 
     def generation(self, store: Store) -> str | None:
         from adapters.opencode.schema import generation
