@@ -40,6 +40,7 @@ _CUT = (
     r"|\n\n\[Tool result truncated: \d+ chars total[^\]]*\]\Z"
     r"|\n\.\.\. \[truncated, \d+ chars total\]\Z"
 )
+_LONGEST_MARK = 500  # characters of the end of a result
 
 
 class Outcome(NamedTuple):
@@ -115,7 +116,7 @@ def _without_reminder(output: str) -> tuple[str, str | None]:
 
 
 def _labels_of(output: str, call: str, calls: Mapping[str, ToolCall]) -> Labels:
-    if re.search(_CUT, output):
+    if re.search(_CUT, output[-_LONGEST_MARK:]):
         return ("truncated", "inferred")
     # Its call was archived or thrown away.
     return () if call in calls else ("truncated", "inferred")

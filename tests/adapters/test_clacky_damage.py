@@ -13,7 +13,7 @@ from adapters.clacky import Clacky, archive, header
 from finder import jsonio
 from finder.adapter import Store, Want
 from finder.errors import FinderError, StoreError
-from finder.model import Problem, Ref, Session
+from finder.model import Problem, Ref, Session, ToolResult
 from tests import damage
 
 FIXTURE = Path(__file__).parents[2] / "fixtures" / "clacky" / "v1.5.1" / "store" / ".clacky"
@@ -308,6 +308,19 @@ def test_a_long_line_of_calls_is_read_in_no_time(line: str) -> None:
     started = time.process_time()
     list(archive.called(line))
     assert time.process_time() - started < 5
+
+
+def test_a_result_full_of_marks_is_read_in_no_time(tmp_path: Path) -> None:
+    mark = "\n\n[Tool result truncated: 9000 chars total"
+    outputs = (mark * 10_000, f"{mark * 10_000}, the rest is in a file]")
+    messages = [{"role": "tool", "tool_call_id": "a", "content": text} for text in outputs]
+    record = {"session_id": "c0ffee00c0ffee00", "created_at": None, "messages": messages}
+    path = tmp_path / "2026-01-02-03-04-05-c0ffee00.json"
+    path.write_bytes(jsonio.dumps(record))
+    started = time.process_time()
+    found = list(CLACKY.events(Ref("clacky", str(path), "c0ffee00c0ffee00")))
+    assert time.process_time() - started < 5
+    assert [e.output for e in found if isinstance(e, ToolResult)] == list(outputs)
 
 
 def test_models_are_told_in_no_time() -> None:
