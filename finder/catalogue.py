@@ -35,7 +35,7 @@ from finder.model import Labels, Ref, Session
 _HEAD = "finder catalogue 1"
 _MOST_BYTES = 256 << 20
 _SECTION, _ENTRY, _FIELD, _PART = "\x1c", "\x1e", "\x1f", "\x1d"
-_SEPARATORS = frozenset((_SECTION, _ENTRY, _FIELD, _PART))
+_SEPARATORS = (_SECTION, _ENTRY, _FIELD, _PART)
 _UNSETTLED_NS = 2_000_000_000  # the coarsest clock of a file system
 _ABSENT = "-"
 
@@ -103,8 +103,9 @@ class Catalogue:
 
     def keep(self, key: str, seen: Seen, values: Sequence[str]) -> None:
         """Keep what was made of what was seen. Values that would not come back are not kept."""
-        texts = [key, *values, *seen.states]
-        if seen.settled and seen.states and _SEPARATORS.isdisjoint("".join(texts)):
+        text = "".join([key, *values, *seen.states])
+        separable = not any(separator in text for separator in _SEPARATORS)
+        if seen.settled and seen.states and separable:
             self._kept[key] = dict(seen.states), values
 
     def session(self, key: str, paths: Iterable[str | Path], tool: str) -> Session | None:
