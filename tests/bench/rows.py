@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -88,6 +89,25 @@ def _cold(warm: Callable[[], Program]) -> Callable[[], Program]:
     return program
 
 
+def _indexed(store: str, program: Callable[[], Program]) -> Callable[[], Program]:
+    """The same with an index of the texts, which is made before the first run."""
+    index = _call(store, "index")
+
+    def indexed() -> Program:
+        making = index()
+        env = {"FINDER_CACHE_DIR": str(_cache(f"{store}.indexed"))}
+        making = replace(making, env=env)
+        return replace(
+            program(),
+            env=env,
+            before=lambda: subprocess.run(
+                making.argv, env=making.environment(), check=True, capture_output=True
+            ),
+        )
+
+    return indexed
+
+
 def _python(code: str) -> Callable[[], Program]:
     return lambda: Program(argv=(sys.executable, "-c", code), home=home("database-1k").path)
 
@@ -142,6 +162,8 @@ def _converting() -> Iterator[Row]:
 def _searching() -> Iterator[Row]:
     rare = _call("database-10k", "find", "--text", RARE_WORD, says="ses_")
     yield Row(name="text rare (1 GB)", program=rare, against="find-session", bound=0.2, most_mb=150)
+    indexed = _indexed("database-10k", rare)
+    yield Row(name="text rare, indexed (1 GB)", program=indexed, bound=2, most_mb=150)
     common = _call("database-10k", "find", "--text", "timeout", says="ses_")
     yield Row(name="text common (1 GB)", program=common, bound=2.5, most_mb=150)
 
