@@ -90,9 +90,10 @@ def _table(found: list[JsonObject], setting: Setting) -> list[str]:
         Column(title="KIND"),
         Column(title="VERSION", least=7),
         Column(title="SESSIONS", right=True),
-        Column(title="ONLY HERE", right=True),
-        Column(title="PROBLEMS", right=True),
-        Column(title="PATH"),
+        # In a narrow terminal these give way to the path; problems are told besides.
+        Column(title="ONLY HERE", right=True, least=9),
+        Column(title="PROBLEMS", right=True, least=8),
+        Column(title="PATH", least=12, keep_end=True, kept=True, share=2),
     ]
     groups: dict[tuple[str, ...], list[JsonObject]] = {}
     for store in found:

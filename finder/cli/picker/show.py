@@ -15,7 +15,8 @@ from finder.render.text import cut, cut_start, home_short, line, padded, width
 Piece = tuple[str, str]
 """A style's name and a text."""
 
-KEYS = "Enter {} · ^O read · ^Y copy id · ^X convert · Tab preview · Esc leave"
+# In a narrow terminal the end is cut off.
+KEYS = "Enter {} · ^O read · Esc leave · ^Y copy id · ^X convert · Tab preview"
 CHOOSING = "Enter convert · ↑↓ choose · Esc back"
 
 _AGE, _SUB = 4, 6
