@@ -277,7 +277,7 @@ def recognised(
     So comparing takes little time where little is lost, and little more memory than the source
     does: others let go of their records, and share their texts with the source.
     """
-    reported = {event for _, event, _ in report.single} | report.unlike.keys()
+    reported = _reported(report)
     share: Callable[[Event], Event] | None = None
     found: list[Event] = []
     for own, event in zip_longest(source, written):
@@ -289,6 +289,11 @@ def recognised(
             share = share or _sharing(source)
             found.append(share(event))
     return found
+
+
+def _reported(report: Report) -> set[int]:
+    """What `id()` gives for the events of which the report speaks one by one."""
+    return {event for _, event, _ in report.single} | report.unlike.keys()
 
 
 def is_equal(ours: Event, theirs: Event, ids: Mapping[Ref, str]) -> bool:
@@ -342,8 +347,16 @@ def explained(found: Sequence[Difference], report: Report) -> tuple[list[Loss], 
     """The account of what was seen and stated, and the differences without a reason."""
     counts: dict[tuple[LossKind, str, str | None, str], list[Difference]] = {}
     unexplained = []
+    reported = _reported(report)
+    known: dict[tuple[LossKind, str, str | None, bool], str | None] = {}
     for item in found:
-        note = report.reason(item.kind, item.event, item.type, item.field)
+        if id(item.event) in reported:
+            note = report.reason(item.kind, item.event, item.type, item.field)
+        else:  # one of which nothing is said by itself is like all others
+            alike = (item.kind, item.type, item.field, item.event is None)
+            if alike not in known:
+                known[alike] = report.reason(item.kind, item.event, item.type, item.field)
+            note = known[alike]
         if note is None:
             unexplained.append(item)
         else:
