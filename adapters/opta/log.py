@@ -122,7 +122,7 @@ def read(paths: Sequence[Path]) -> tuple[list[Entry], list[Problem]]:
     """The records of one session's logs, in order, and which logs could not be read."""
     lines: list[Entry] = []
     problems = []
-    seen: dict[tuple[str, int | None, str], list[Json]] = {}
+    seen: set[bytes] = set()
     for path in paths:
         try:
             data = files.read(path)
@@ -137,10 +137,10 @@ def read(paths: Sequence[Path]) -> tuple[list[Entry], list[Problem]]:
             if entry is None:
                 continue
             if entry.problem is None:
-                alike = seen.setdefault((_daemon(entry), entry.seq, entry.event), [])
-                if entry.raw in alike:
+                envelope = jsonio.dumps(entry.raw, sort=True)  # the logs may order keys otherwise
+                if envelope in seen:
                     continue
-                alike.append(entry.raw)
+                seen.add(envelope)
             lines.append(entry)
     return _runs(_ordered(lines)), problems
 
@@ -211,17 +211,22 @@ def _runs(entries: Iterable[Entry]) -> list[Entry]:
         if entry.event not in STREAMED:
             found.append(entry)
             continue
-        text = string(entry.payload.get("text")) or ""
         run = found[-1] if found else None
         if run is None or (run.event, run.turn) != (entry.event, entry.turn):
-            entry.text, entry.raw = text, [entry.raw]
+            entry.raw = [entry.raw]
             found.append(entry)
         else:
-            run.text += text
             run.raw.append(entry.raw)
             run.gap |= entry.seq != expected
         expected = None if entry.seq is None else entry.seq + 1
+    for run in found:
+        if run.event in STREAMED:
+            run.text = "".join(map(_said, run.raw))
     return found
+
+
+def _said(envelope: JsonObject) -> str:
+    return string(mapping(envelope.get("payload")).get("text")) or ""
 
 
 def turns(entries: Iterable[Entry]) -> list[Turn]:

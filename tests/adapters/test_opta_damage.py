@@ -6,6 +6,7 @@ import os
 import random
 import shutil
 import signal
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from adapters.opta import Opta
+from adapters.opta import Opta, log
 from finder import files, jsonio
 from finder.adapter import Store
 from finder.errors import PROBLEM_KINDS, StoreError
@@ -310,3 +311,20 @@ def test_a_damaged_export_or_recovery_file_is_named(tmp_path: Path, name: str) -
         (problem,) = list(ADAPTER.sessions(store))
         assert isinstance(problem, Problem)
         assert problem.path == str(path)
+
+
+@pytest.mark.parametrize("event", ["tool.end", "turn.token"])
+def test_a_long_log_without_numbers_is_read_in_no_time(tmp_path: Path, event: str) -> None:
+    said = [f"word {number} " for number in range(30_000)]
+    payloads = ({"turnId": "t", "id": "c", "result": one, "text": one} for one in said)
+    envelopes = ({"v": "3", "event": event, "daemonId": "d", "payload": one} for one in payloads)
+    path = tmp_path / "events.jsonl"
+    path.write_bytes(b"\n".join(jsonio.dumps({"seq": None, **one}) for one in envelopes))
+    started = time.process_time()
+    entries, problems = log.read([path])
+    assert time.process_time() - started < 10
+    assert problems == []
+    if event == "turn.token":
+        assert [entry.text for entry in entries] == ["".join(said)]
+    else:
+        assert [entry.payload["result"] for entry in entries] == said
