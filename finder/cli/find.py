@@ -136,9 +136,11 @@ def _sought(texts: Sequence[str], *, synthetic: bool) -> Sought:
 
 
 def _in_text(library: Library, query: Query, sought: Sought) -> Answer:
+    from finder.render.progress import Waiting
     from finder.textsearch import find_text
 
-    return find_text(library, query, sought)
+    with Waiting("Searching texts"):
+        return find_text(library, query, sought)
 
 
 def known_tools(setting: Setting, tools: Sequence[str]) -> tuple[str, ...]:

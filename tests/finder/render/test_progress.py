@@ -6,11 +6,12 @@ import io
 import os
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
 
-from finder.render.progress import Progress
+from finder.render.progress import Progress, Waiting
 
 
 class Terminal(io.StringIO):
@@ -67,6 +68,36 @@ def test_an_error_takes_the_bar_away() -> None:
         progress(1, 2)
         raise ZeroDivisionError
     assert stream.getvalue().endswith("\x1b[2K")
+
+
+def test_one_bar_is_shown_at_a_time() -> None:
+    outer, inner = Terminal(), Terminal()
+    with Progress("Searching", stream=outer, after=0) as progress:
+        progress(1, 2)
+        assert work(inner, after=0) == ""
+    assert "1/2" in outer.getvalue()
+    assert work(Terminal(), after=0)
+
+
+def waited(stream: io.StringIO, *, after: float) -> str:
+    with Waiting("Searching texts", stream=stream, after=after):
+        time.sleep(0.5)
+    return stream.getvalue()
+
+
+def test_who_waits_sees_that_it_goes_on_and_then_nothing() -> None:
+    said = waited(Terminal(), after=0)
+    assert said.count("Searching texts") > 1
+    assert "0/?" not in said
+    assert said.endswith("\x1b[2K")
+    assert waited(Terminal(), after=5) == ""
+    assert waited(io.StringIO(), after=0) == ""
+
+
+def test_an_error_ends_the_waiting() -> None:
+    with pytest.raises(ZeroDivisionError), Waiting("Searching", stream=Terminal(), after=5):
+        raise ZeroDivisionError
+    assert [thread.name for thread in threading.enumerate() if thread.daemon] == []
 
 
 def test_nothing_is_loaded_before_there_is_a_bar() -> None:
