@@ -255,13 +255,13 @@ class Adapter(ABC):
                 sessions.append(Candidate(found.ref, found.updated))
         yield from sorted(sessions, key=lambda c: -(c.updated or 0))
 
-    def outlines(self, store: Store) -> Iterator[Outline | Problem]:
+    def outlines(self, store: Store, want: Want | None = None) -> Iterator[Outline | Problem]:
         """Like `sessions`, for a listing of very many: their headers are asked for in turn.
 
         Raises:
             StoreError: the store cannot be read.
         """
-        for found in self.sessions(store, Want(raw=False)):
+        for found in self.sessions(store, (want or Want())._replace(raw=False)):
             if isinstance(found, Problem):
                 yield found
             else:

@@ -20,6 +20,7 @@ Sort = Literal["relevance", "updated", "created", "title"]
 # How many sessions a database is asked for at first, as a multiple of the rows wanted: most
 # sessions are subagents, and those are folded away.
 _FIRST_ASK, _LEAST_ASK, _GROWTH = 6, 100, 4
+_MOST_RECENT = 4_000  # sessions to look at because they are newer than others
 _LONG_ENOUGH_FOR_AN_ID = 6
 
 
@@ -185,19 +186,18 @@ class _Search:
     def rows(self) -> tuple[list[Row], bool]:
         """The rows to show, and whether there are more."""
         limit = self.query.limit
+        rows: list[Row] | None = None
         if self.query.words:
             rows = self._by_id() or self._by_words()
-        elif limit and self.query.order == "updated" and self._rows_match_by_themselves():
+        elif limit and self.query.order == "updated":
             rows = self._newest(limit)
-        else:
+            if self.query.filters and not self.query.subagents:
+                rows = self._with_newer_tops(rows, limit)
+        if rows is None:
             self._judge(self.library.keys(self.query.narrowed), lambda _: None)
             rows = self._folded()
         shown = rows[:limit] if limit else rows
         return self._with_subagents(shown), len(rows) > len(shown)
-
-    def _rows_match_by_themselves(self) -> bool:
-        """Whether no row can owe its place to a subagent that may be much older than it."""
-        return self.query.subagents or not self.query.filters
 
     def _judge(
         self, keys: Iterable[Key], score: Callable[[Session], Score | None], *, must: bool = False
@@ -279,6 +279,20 @@ class _Search:
             if not floors or self._certain(rows, limit + 1, max(floors)):
                 return rows
             ask *= _GROWTH
+
+    def _with_newer_tops(self, rows: list[Row], limit: int) -> list[Row] | None:
+        """The rows, with those for which only a subagent fits, one much older than its parent.
+
+        To be among the first they are newer than the last of these, so all that is as new is
+        looked at, with all below it. None: that would be too much.
+        """
+        if all(source.floor is None for source in self.library.sources):
+            return rows  # all that fits has been looked at
+        recent = self.library.outlines(Want(since=rows[limit].session.updated))
+        if len(recent) > _MOST_RECENT:
+            return None
+        self._judge(self.library.and_below(recent), lambda _: None)
+        return self._folded()
 
     @staticmethod
     def _certain(rows: list[Row], count: int, floor: int) -> bool:

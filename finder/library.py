@@ -149,14 +149,14 @@ class Library:
         listings = (source.listing(want or Want()) for source in self.sources)
         return {key_of(session) for listing in listings for session in listing}
 
-    def outlines(self) -> dict[Key, Outline]:
-        """Where every session stands, by the copy that is believed."""
+    def outlines(self, want: Want | None = None) -> dict[Key, Outline]:
+        """Where sessions stand, at least those that fit, by the copy that is believed."""
         found: dict[Key, Outline] = {}
         holders: dict[Key, Source] = {}
         for source in self.sources:
             tool = source.store.tool
             alone = len(self._by_tool[tool]) == 1
-            for outline in source.outlines():
+            for outline in source.outlines(want or Want()):
                 key = tool, outline.id
                 if not alone:
                     other = holders.get(key)
@@ -274,10 +274,10 @@ class Library:
         entry = self.entry(key)
         return parent_of(entry.session) if entry else None
 
-    def trees(self, keys: Iterable[Key]) -> dict[Key, list[Below]]:
-        """For each session all those below it, depth first, the older before the younger."""
-        tops = list(keys)
-        nodes, fresh = set(tops), set(tops)
+    def and_below(self, keys: Iterable[Key]) -> set[Key]:
+        """Look up these and all sessions below them."""
+        nodes = set(keys)
+        fresh = set(nodes)
         while fresh:
             found: set[Key] = set()
             for source in self.sources:
@@ -286,6 +286,12 @@ class Library:
             fresh = found - nodes
             nodes |= fresh
         self.lookup(nodes)
+        return nodes
+
+    def trees(self, keys: Iterable[Key]) -> dict[Key, list[Below]]:
+        """For each session all those below it, depth first, the older before the younger."""
+        tops = list(keys)
+        nodes = self.and_below(tops)
         children: dict[Key, list[Session]] = {}
         for node in nodes:
             entry = self.entry(node)

@@ -84,10 +84,10 @@ class Source:
             self.whole = True
         return list(self.known.values()) if self.whole else self._ask(want)
 
-    def outlines(self) -> list[Outline]:
-        """Where all sessions stand; of a database without learning their headers."""
+    def outlines(self, want: Want) -> list[Outline]:
+        """Where sessions stand, at least those that fit; of a database without their headers."""
         if not self.whole and self.store.kind == "database":
-            return self._read(lambda: self.adapter.outlines(self.store))
+            return self._read(lambda: self.adapter.outlines(self.store, want))
         return [
             Outline(s.ref.id, s.parent.id if s.parent else None, s.updated)
             for s in self.listing(Want())

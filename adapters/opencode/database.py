@@ -125,16 +125,16 @@ class OpenCodeDatabase(Adapter):
             yield error.problem
             yield from listed_by_program(store.program, store.path, self.tool)
 
-    def outlines(self, store: Store) -> Iterator[Outline | Problem]:
+    def outlines(self, store: Store, want: Want | None = None) -> Iterator[Outline | Problem]:
         from adapters.opencode.listing import outlines
 
         try:
-            found = outlines(store.path)
+            found = outlines(store.path, want)
         except StoreError as error:
             if error.problem.kind != "unknown-schema":
                 raise
             found = None  # where nothing else helps, `sessions` asks the program
-        yield from super().outlines(store) if found is None else found
+        yield from super().outlines(store, want) if found is None else found
 
     def candidates(
         self, store: Store, sought: Sought, want: Want | None = None

@@ -34,11 +34,11 @@ def listed(path: Path, tool: str, want: Want | None) -> Iterator[Session | Probl
     yield from sqlite.read(path, lambda c: _Listing(c, path, tool).found(want))
 
 
-def outlines(path: Path) -> list[Outline | Problem] | None:
-    """Where all sessions stand; None: the columns do not tell."""
+def outlines(path: Path, want: Want | None) -> list[Outline | Problem] | None:
+    """Where the sessions stand that `want` may want; None: the columns do not tell."""
 
     def work(connection: sqlite3.Connection) -> list[Outline | Problem] | None:
-        return _Listing(connection, path, "").outlines()
+        return _Listing(connection, path, "").outlines(want)
 
     return sqlite.read(path, work)
 
@@ -139,13 +139,15 @@ class _Listing:
         self.problems += unknown_tables(self.connection, self.tables, str(self.path))
         return [*sessions, *self.problems]
 
-    def outlines(self) -> list[Outline | Problem] | None:
+    def outlines(self, want: Want | None) -> list[Outline | Problem] | None:
         needed = ("id", "parent_id", "time_updated")
         found: dict[str, Outline] = {}
         for table in self._session_tables():
             if not set(needed) <= set(self.tables[table]):
                 return None
-            rows = self.connection.execute(f"SELECT {', '.join(needed)} FROM {table}")
+            where, values = condition(table, self.tables[table], want)
+            query = f"SELECT {', '.join(needed)} FROM {table}{where}"
+            rows = self.connection.execute(query, values)
             rows.row_factory = None
             for value, parent, updated in rows:
                 identifier = self._identifier(value)

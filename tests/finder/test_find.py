@@ -78,6 +78,51 @@ def test_newest_rows_are_the_same_as_from_a_full_listing(
     assert quick.more == (len(full.rows) > limit)
 
 
+@settings(max_examples=80, deadline=None)
+@given(
+    seed=st.integers(0, 10**9),
+    limit=st.integers(1, 12),
+    options=st.sampled_from(
+        [
+            {"directories": ("/a",)},
+            {"directories": ("/a", "/link")},
+            {"agent": "plan"},
+            {"since": 400},
+            {"until": 600, "directories": ("/b",)},
+            {"directories": ("/a",), "archived": False},
+        ]
+    ),
+    most=st.sampled_from([0, 30, 4000]),
+)
+def test_the_newest_rows_that_fit_are_the_same_as_from_a_full_listing(
+    seed: int, limit: int, options: dict[str, object], most: int
+) -> None:
+    """Also where only an old subagent of a new session fits."""
+    chance = random.Random(seed)
+    shelves = [
+        Shelf(Path(f"/shelf{n}"), kind=chance.choice(("database", "files")), rank=n % 2)
+        for n in range(chance.randint(1, 3))
+    ]
+    count = chance.choice((20, 250))
+    for number in range(count):
+        parent = f"s{chance.randrange(count + 50):03}" if chance.random() < 0.8 else None
+        for shelf in chance.sample(shelves, chance.randint(1, len(shelves))):
+            shelf.add(
+                f"s{number:03}",
+                updated=chance.choice((None, *(chance.randrange(1000) for _ in range(9)))),
+                parent=parent,
+                directory=chance.choice(("/a", "/a", "/a/b", "/b", "/c")),
+                agent=chance.choice(("build", "plan")),
+                archived=chance.choice((None, None, 7)),
+            )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("finder.find._MOST_RECENT", most)
+        few = find(library(*shelves), Query(limit=limit, **options))  # type: ignore[arg-type]
+    full = find(library(*shelves), Query(limit=0, **options))  # type: ignore[arg-type]
+    assert few.rows == tuple(full.rows)[:limit]
+    assert few.more == (len(full.rows) > limit)
+
+
 def test_a_database_is_not_listed_whole_for_its_newest_rows() -> None:
     shelf = Shelf(HERE)
     for number in range(2000):
