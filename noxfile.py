@@ -45,7 +45,7 @@ def build(session: nox.Session) -> None:
     session.install("--force-reinstall", str(wheel))
     with session.chdir(session.create_tmp()):
         fixtures = Path(__file__).parent / "fixtures"
-        session.run("finder", "find", "--root", str(fixtures), "--tool", "opencode", "--limit", "3")
+        session.run("finder", "find", "--root", str(fixtures), "--limit", "3")
 
 
 @nox.session
