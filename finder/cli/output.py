@@ -117,8 +117,11 @@ def write_object(
     from finder import jsonio
 
     write_bytes(jsonio.dumps(head)[:-1] + b"," + jsonio.dumps(name) + b":[")
-    for number, item in enumerate(items):
-        write_bytes((b"," if number else b"") + jsonio.dumps(item))
+    write, comma = sys.stdout.buffer.write, b""
+    for item in items:
+        write(comma)
+        write(jsonio.dumps(item))
+        comma = b","
     write_bytes(b"]," + jsonio.dumps(tail())[1:] + b"\n")
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from finder.adapter import Adapter, Resume, Store
@@ -20,12 +21,12 @@ from finder.model import Json, JsonObject, Problem, Ref
 
 if TYPE_CHECKING:
     from finder.content import Quote
+    from finder.event import Usage
     from finder.get import Numbered
 
 SCHEMA = "session-finder/1"
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_TIMES = frozenset({"at", "started", "finished"})
 
 
 def iso(time: int | None) -> str | None:
@@ -183,10 +184,11 @@ def event(item: Numbered, *, raw: bool = False) -> JsonObject:
     """One event; with `raw` also the native record that it is the first from."""
     happened = item.event
     value: JsonObject = {"seq": item.seq, "type": happened.type}
-    for name in _names(happened.type):
-        inner = getattr(happened, name)
+    names, values = _fields(happened.type)
+    for name, inner in zip(names, values(happened), strict=True):
         if inner is not None:
-            value[name] = iso(inner) if name in _TIMES else _plain(inner)
+            tell = _TOLD.get(name)
+            value[name] = inner if tell is None else tell(inner)
     value["labels"] = list(happened.labels)
     if raw and happened.raw is not None:
         value["raw"] = happened.raw
@@ -194,27 +196,33 @@ def event(item: Numbered, *, raw: bool = False) -> JsonObject:
 
 
 @cache
-def _names(kind: str) -> tuple[str, ...]:
+def _fields(kind: str) -> tuple[tuple[str, ...], Callable[[object], tuple[Any, ...]]]:
     from dataclasses import fields
 
     from finder.model import EVENT_TYPES
 
-    return tuple(
-        f.name for f in fields(EVENT_TYPES[kind]) if f.name not in {"type", "labels", "raw"}
-    )
+    apart = {"type", "labels", "raw"}
+    names = tuple(f.name for f in fields(EVENT_TYPES[kind]) if f.name not in apart)
+    return names, attrgetter(*names)
 
 
-def _plain(value: Any) -> Json:
-    if isinstance(value, str | int | float | dict | list):  # nearly all are
-        return value
-    from dataclasses import fields, is_dataclass
+def _usage(usage: Usage) -> JsonObject:
+    from dataclasses import fields
 
-    if isinstance(value, Ref):
-        return {"tool": value.tool, "store": value.store, "id": value.id, "ref": str(value)}
-    if is_dataclass(value):
-        named = {f.name: getattr(value, f.name) for f in fields(value)}
-        return {name: inner for name, inner in named.items() if inner is not None}
-    return value
+    counts = ((f.name, getattr(usage, f.name)) for f in fields(usage))
+    return {name: count for name, count in counts if count is not None}
+
+
+def _child(ref: Ref) -> JsonObject:
+    return {"tool": ref.tool, "store": ref.store, "id": ref.id, "ref": str(ref)}
+
+
+# Of the fields of events, those whose values are not told as they are.
+_TOLD: dict[str, Callable[[Any], Json]] = {
+    **dict.fromkeys(("at", "started", "finished"), iso),
+    "usage": _usage,
+    "child": _child,
+}
 
 
 def event_problem(item: Numbered, ref: Ref) -> Problem | None:
