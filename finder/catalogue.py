@@ -38,6 +38,7 @@ _SECTION, _ENTRY, _FIELD, _PART = "\x1c", "\x1e", "\x1f", "\x1d"
 _SEPARATORS = (_SECTION, _ENTRY, _FIELD, _PART)
 _UNSETTLED_NS = 2_000_000_000  # the coarsest clock of a file system
 _ABSENT = "-"
+_KEPT_SECONDS = 90 * 86_400
 
 
 class Seen:
@@ -129,8 +130,9 @@ class Catalogue:
         body = _SECTION.join(self._written(stay)).encode("utf-8", "surrogatepass")
         head = f"{self._head}{crc32(body)}\n".encode("utf-8", "surrogatepass")
         # A cache folder that cannot be written costs time, nothing else.
-        with contextlib.suppress(FinderError):
+        with contextlib.suppress(FinderError, OSError):
             files.write(self._file, head + body, mode=0o600, replace=True)
+            _forget_old(self._file.parent)
 
     def _written(self, stay: set[str]) -> Iterator[str]:
         numbers: dict[tuple[str, str], int] = {}
@@ -224,6 +226,14 @@ def _state(path: str) -> tuple[str, int]:
 
 def _int(text: str | None) -> int | None:
     return None if text is None else int(text)
+
+
+def _forget_old(folder: Path) -> None:
+    """Delete the catalogues that nothing was added to for long: their stores may be gone."""
+    oldest = time.time() - _KEPT_SECONDS
+    for entry in os.scandir(folder):
+        if entry.stat(follow_symlinks=False).st_mtime < oldest:
+            Path(entry).unlink(missing_ok=True)
 
 
 def file_of(cache: Path, adapter: str, store: Path) -> Path:

@@ -252,6 +252,18 @@ def test_a_cache_that_cannot_be_written_costs_only_time(path: Path, tmp_path: Pa
     assert blocked.read_text() == "not a folder"
 
 
+def test_what_nothing_was_added_to_for_months_is_forgotten(
+    opened: Opened, path: Path, tmp_path: Path
+) -> None:
+    cache = tmp_path / "cache"
+    cache.mkdir()
+    for name, days in (("old.txt", 91), ("new.txt", 89)):
+        (cache / name).write_text("")
+        os.utime(cache / name, (time.time() - days * 86_400,) * 2)
+    keep(opened(), path, "one")
+    assert sorted(file.name for file in cache.iterdir()) == ["kept.txt", "new.txt"]
+
+
 @pytest.mark.skipif(os.name == "nt", reason="permissions are of another kind there")
 def test_only_its_user_may_read_what_is_kept(opened: Opened, path: Path, tmp_path: Path) -> None:
     keep(opened(), path, "one")
