@@ -205,6 +205,20 @@ def test_escape_closes_the_question_first(pipe: PipeInput, shelf: Shelf) -> None
     assert "Convert" not in screen
 
 
+def test_the_question_stands_in_place_of_the_query(pipe: PipeInput, shelf: Shelf) -> None:
+    one = picker(pipe, Paper(), shelf)
+    count = len(targets(one.setting))
+    screen = drive(
+        one,
+        pipe,
+        ("Fix login", "page"),
+        ("1 shown", CTRL_X),
+        (f"choose (1 of {count})", DOWN),
+        (f"choose (2 of {count})", ""),
+    )
+    assert screen.splitlines()[0].rstrip() == "Convert mem:ses_2 to:"
+
+
 def test_the_id_is_copied_by_the_terminal(pipe: PipeInput, shelf: Shelf) -> None:
     one = picker(pipe, paper := Paper(), shelf)
     pipe.send_text(CTRL_Y + CTRL_C)

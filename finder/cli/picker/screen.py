@@ -9,12 +9,19 @@ from dataclasses import dataclass, field
 from prompt_toolkit.application import Application
 from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.data_structures import Point
+from prompt_toolkit.filters import Condition
 from prompt_toolkit.formatted_text import ANSI, StyleAndTextTuples, to_formatted_text
 from prompt_toolkit.input import Input
 from prompt_toolkit.layout import Dimension, HSplit, Layout, VSplit, Window
 from prompt_toolkit.layout.containers import DynamicContainer
 from prompt_toolkit.layout.controls import BufferControl, FormattedTextControl, UIContent, UIControl
-from prompt_toolkit.layout.processors import BeforeInput
+from prompt_toolkit.layout.processors import (
+    BeforeInput,
+    ConditionalProcessor,
+    Processor,
+    Transformation,
+    TransformationInput,
+)
 from prompt_toolkit.output import ColorDepth, Output
 from prompt_toolkit.styles import Style
 
@@ -136,6 +143,13 @@ class _Story(UIControl):
         )
 
 
+class _Hidden(Processor):
+    """The query, while something else is asked in its line."""
+
+    def apply_transformation(self, transformation_input: TransformationInput) -> Transformation:
+        return Transformation([], lambda _: 0, lambda _: 0)
+
+
 def _pieces(pieces: Sequence[show.Piece]) -> StyleAndTextTuples:
     return list(pieces)
 
@@ -249,9 +263,9 @@ class Screen:
     # -- how it looks ----------------------------------------------------------------------------
 
     def _layout(self) -> HSplit:
-        query = Window(
-            BufferControl(self.buffer, input_processors=[BeforeInput(self._prompt)]), height=1
-        )
+        choosing = Condition(lambda: self.state.converting is not None)
+        shown = [ConditionalProcessor(_Hidden(), choosing), BeforeInput(self._prompt)]
+        query = Window(BufferControl(self.buffer, input_processors=shown), height=1)
         status = Window(FormattedTextControl(self._status), height=1)
         keys = Window(FormattedTextControl(self._keys), height=1)
         return HSplit([query, self._middle(), status, keys])
@@ -303,6 +317,8 @@ class Screen:
         return _pieces(show.status_line(self.state, reading=reading, home=self.view.home))
 
     def _keys(self) -> StyleAndTextTuples:
-        choosing = self.state.converting is not None
-        text = show.CHOOSING if choosing else show.KEYS.format(self.main_deed)
+        if self.state.converting is None:
+            text = show.KEYS.format(self.main_deed)
+        else:
+            text = show.CHOOSING.format(self.state.target + 1, len(self.state.targets))
         return [("class:dim", f" {text}")]

@@ -17,9 +17,10 @@ Piece = tuple[str, str]
 
 # In a narrow terminal the end is cut off.
 KEYS = "Enter {} · ^O read · Esc leave · ^Y copy id · ^X convert · Tab preview"
-CHOOSING = "Enter convert · ↑↓ choose · Esc back"
+CHOOSING = "Enter convert · ↑↓ choose ({} of {}) · Esc back"
 
 _AGE, _SUB = 4, 6
+_TARGET = 18  # columns of a format's name
 _NARROW = 60  # columns of a list that has no room for folders
 _WIDEST_FOLDER = 40
 
@@ -123,6 +124,6 @@ def target_line(target: Target, *, selected: bool) -> list[Piece]:
     style = " class:selected" if selected else ""
     return [
         (f"class:pointer{style}" if selected else "", "▌ " if selected else "  "),
-        (style, padded(target.to, 12)),
+        (style, padded(target.to, _TARGET)),
         (f"class:dim{style}", where),
     ]
