@@ -89,8 +89,9 @@ def events(record: JsonObject, archives: list[Archive]) -> Iterator[Event]:
     undone = header.undone(record)
     waiting = list(archives)
     stored = array(record.get("messages"))
+    summaries = [index for index, value in enumerate(stored) if _is_summary(value)]
     for index, value in enumerate(stored):
-        for one in _due(waiting, stored, index):
+        for one in _due(waiting, mapping(value), index, summaries):
             waiting.remove(one)
             yield from archive.events(one)
         hidden: Labels = ("hidden",) if mapping(value).get("task_id") in undone else ()
@@ -101,21 +102,19 @@ def events(record: JsonObject, archives: list[Archive]) -> Iterator[Event]:
     yield from stated(record)
 
 
-def _due(waiting: list[Archive], stored: list[Json], index: int) -> list[Archive]:
-    """The archives to be told before the message at a position."""
+def _due(
+    waiting: list[Archive], message: JsonObject, index: int, summaries: list[int]
+) -> list[Archive]:
+    """The archives to be told before a message; `summaries` are the places of all summaries."""
     if not waiting:
         return []
-    message = mapping(stored[index])
-    later = [place for place in range(index, len(stored)) if _is_summary(stored[place])]
-    if not later:
-        # No summary at all: the tool was stopped between writing the archive and the session.
+    if not summaries:
+        # The tool was stopped between writing the archive and the session.
         return list(waiting) if message.get("role") != "system" else []
-    if later[0] != index:
-        return []
-    if len(later) == 1:
+    if index == summaries[-1]:
         return list(waiting)
-    name = file_name(string(message.get("chunk_path")))
-    names = [one.file.name for one in waiting]
+    name = file_name(string(message.get("chunk_path"))) if _is_summary(message) else None
+    names = [one.file.name for one in waiting] if name else []
     return waiting[: names.index(name) + 1] if name in names else []
 
 

@@ -13,7 +13,7 @@ from adapters.clacky import Clacky, archive, header
 from finder import jsonio
 from finder.adapter import Store, Want
 from finder.errors import FinderError, StoreError
-from finder.model import Problem, Ref, Session, ToolResult
+from finder.model import Json, Problem, Ref, Session, ToolResult
 from tests import damage
 
 FIXTURE = Path(__file__).parents[2] / "fixtures" / "clacky" / "v1.5.1" / "store" / ".clacky"
@@ -321,6 +321,23 @@ def test_a_result_full_of_marks_is_read_in_no_time(tmp_path: Path) -> None:
     found = list(CLACKY.events(Ref("clacky", str(path), "c0ffee00c0ffee00")))
     assert time.process_time() - started < 5
     assert [e.output for e in found if isinstance(e, ToolResult)] == list(outputs)
+
+
+def test_summaries_that_name_what_is_gone_are_read_in_no_time(tmp_path: Path) -> None:
+    said: dict[str, Json] = {"role": "user", "content": "x"}
+    summary = {**said, "compressed_summary": True, "chunk_path": "/gone-chunk-1.md"}
+    record = {
+        "session_id": "820bbe3a0282db89",
+        "messages": [summary, *[said] * 20_000, {**summary, "chunk_path": None}, said],
+    }
+    path = tmp_path / "2026-11-09-09-00-00-820bbe3a.json"
+    path.write_bytes(jsonio.dumps(record))
+    shutil.copy(FIXTURE / "sessions" / ARCHIVE, tmp_path)
+    started = time.process_time()
+    found = list(CLACKY.events(Ref("clacky", str(path), "820bbe3a0282db89")))
+    assert time.process_time() - started < 10
+    archived = [n for n, event in enumerate(found) if "compacted" in event.labels]
+    assert archived and archived[0] > 40_000, "told before the last summary"
 
 
 def test_models_are_told_in_no_time() -> None:
