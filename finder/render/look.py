@@ -81,9 +81,10 @@ class Look:
         return indent + cut(line(text), max(room, 12)) + more
 
     def some(self, lines: Sequence[str], most: int, what: str) -> Iterator[str]:
-        """The first of many lines, and how many there are."""
+        """The first of many lines, as they are broken here, and how many more there are."""
         if self.whole or len(lines) <= most + 1:
             yield from lines
             return
         yield from lines[:most]
-        yield self.paint(f"  … ({what} has {len(lines):,} lines; --full shows all)", "dim")
+        more = f"{len(lines) - most:,} more lines of {what}"
+        yield self.paint(f"  … ({more}; --full shows all)", "dim")

@@ -252,7 +252,7 @@ def test_edits_stand_as_differences() -> None:
                          "→ write b +50 −0"]  # fmt: skip
     assert lines[-3:] == [
         "  +9",
-        "  … (this change has 50 lines; --full shows all)",
+        "  … (40 more lines of this change; --full shows all)",
         "  ← no result",
     ]
 
@@ -274,7 +274,7 @@ def test_whole_folds_nothing() -> None:
 def test_what_the_tool_put_in_is_folded() -> None:
     lines = shown(Text(text="\n".join("rule" for _ in range(30)), labels=("synthetic",)))
     assert lines[0] == "[synthetic: injected]"
-    assert lines[-1] == "  … (this text has 30 lines; --full shows all)"
+    assert lines[-1] == "  … (18 more lines of this text; --full shows all)"
 
 
 @pytest.mark.parametrize("room", [20, 47, 80])
