@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from finder.errors import UsageError
@@ -127,7 +128,11 @@ def write_object(
 
 def write_text(lines: Iterable[str], setting: Setting, *, pager: bool = False) -> None:
     """Lines of text; with `pager`, through it where they are more than the screen holds."""
-    if not (pager and setting.terminal):
+    if not setting.terminal:
+        for some in _batches(lines):
+            say("\n".join(some))
+        return
+    if not pager:
         for one in lines:
             say(one)
         return
@@ -144,6 +149,13 @@ def write_text(lines: Iterable[str], setting: Setting, *, pager: bool = False) -
         if "r" not in flags.lower():
             os.environ["LESS"] = f"{flags} -R".strip()
     click.echo_via_pager((f"{one}\n" for one in _joined(first, rest)), color=setting.colour)
+
+
+def _batches(lines: Iterable[str]) -> Iterator[list[str]]:
+    """Many lines at once: a pipe passes on no less than a few thousand letters anyway."""
+    rest = iter(lines)
+    while some := list(islice(rest, 100)):
+        yield some
 
 
 def _joined(first: list[str], rest: Iterator[str]) -> Iterator[str]:
