@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _SHORTEST = 3  # a shorter part of a word is in nearly every title
 _MOST_LETTERS = 6  # whose two cases are looked up in the index: 64 ranges
+_FEW_ROWS = 1_000  # that can be named one by one
 _FEW_LETTERS = 2  # of a word: that leaves one id of a thousand to be compared
 _OWN, _AFTER_OWN = "ses_", "ses`"  # between these two lie the ids that OpenCode makes
 
@@ -64,12 +65,12 @@ def last_updated(
     Sorting all would take longer than reading them. Those put in last are mostly the ones
     updated last; as many as are wanted are not older than the oldest of them.
     """
-    inserted = f"SELECT time_updated FROM {table}{where} ORDER BY rowid DESC LIMIT ?"
-    times = sorted(
-        (row[0] for row in connection.execute(inserted, [*values, 4 * count])
-         if isinstance(row[0], int)),
-        reverse=True,
-    )  # fmt: skip
+    inserted = f"SELECT rowid, time_updated FROM {table}{where} ORDER BY rowid DESC LIMIT ?"
+    rows = connection.execute(inserted, [*values, 4 * count]).fetchall()
+    if len(rows) < min(4 * count, _FEW_ROWS):  # those are all
+        named = ",".join("?" * len(rows))
+        where, values = f" WHERE rowid IN ({named})", [row[0] for row in rows]
+    times = sorted((time for _, time in rows if isinstance(time, int)), reverse=True)
     if len(times) >= count:
         where += f"{' AND' if where else ' WHERE'} time_updated >= ?"
         values = [*values, times[count - 1]]
