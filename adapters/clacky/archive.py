@@ -170,8 +170,8 @@ def _headings(body: str) -> Iterator[re.Match[str]]:
 
 def told_model(archives: list[Archive]) -> str | None:
     """The last model that the archived session contexts name."""
-    named = [name for one in archives for name in header.told_models(one.text)]
-    return named[-1] if named else None
+    named = (header.told_models(one.text) for one in reversed(archives))
+    return next((models[-1] for models in named if models), None)
 
 
 def count(archives: list[Archive]) -> int:

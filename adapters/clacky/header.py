@@ -180,11 +180,15 @@ def _told_models(messages: list[Json]) -> Iterator[str]:
 def told_models(text: str) -> list[str]:
     """The models that session contexts within a text name: one at most in each line."""
     found = []
-    for line in text.split("\n"):
-        told = line.partition("[Session context: ")[2].partition("Current model: ")[2]
+    place = text.find("[Session context: ")
+    while place >= 0:
+        ends = text.find("\n", place)
+        line = text[place:] if ends < 0 else text[place:ends]
+        told = line.partition("Current model: ")[2]
         end = re.compile(r"\. [A-Z]|\]$").search(told, 1)
         if end:
             found.append(told[: end.start()])
+        place = text.find("[Session context: ", place + len(line))
     return found
 
 
