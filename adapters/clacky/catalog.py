@@ -7,8 +7,10 @@ one with the newer ``updated_at`` is the session, the rest are named in `Session
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from operator import itemgetter
 from pathlib import Path
 
@@ -247,12 +249,13 @@ def events(ref: Ref) -> Iterator[Event]:
         NotFoundError: the store has no such session.
         StoreError: its file, or the store, cannot be read.
     """
-    listing = layout.listing(Path(ref.store))
+    listing, ids = _looked_through(Path(ref.store))
     archives = _Archives(listing.archives, {})
     owners: set[str] = set()
     copies: list[tuple[_Precedence, File, JsonObject]] = []
     problems: list[Problem] = []
-    for file, found in _records(listing.sessions, lambda id_: id_ == ref.id, owners):
+    own = [f for f, id_ in zip(listing.sessions, ids, strict=True) if id_ in {None, ref.id}]
+    for file, found in _records(own, lambda id_: id_ == ref.id, owners):
         if not isinstance(found, Problem):
             updated = header.milliseconds(found.get("updated_at"))
             copies.append((_precedence(updated, file), file, found))
@@ -262,6 +265,8 @@ def events(ref: Ref) -> Iterator[Event]:
         _, file, record = max(copies, key=itemgetter(0))
         yield from story.events(record, story.archives_of(record, file, archives.beside(file)))
         return
+    owners.update(id_ for id_ in ids if id_ is not None)
+    owners.update(file.base for file in listing.sessions if file not in own)
     strays = _stray_archives(archives, owners).get(ref.id) if listing.strays else None
     if strays is None:
         if problems:
@@ -269,6 +274,32 @@ def events(ref: Ref) -> Iterator[Event]:
         raise NotFoundError(f"{ref.store} has no session {ref.id}")
     for one in strays:
         yield from archive.events(one)
+
+
+_Ids = list[str | None]  # of the session files, where it stands at the beginning
+
+
+def _looked_through(store: Path) -> tuple[Listing, _Ids]:
+    """The files of a store, and whose they are.
+
+    To look at the beginning of every file for each session of a store takes very long, so this is
+    kept while no file comes or goes; but not within two seconds of that, as a second change might
+    bear the same time.
+    """
+    stamp = layout.stamp(store)
+    if time.time_ns() - max(stamp) < 2_000_000_000 or not store.is_dir():
+        return _looked_at(store)
+    return _kept(store, stamp)
+
+
+@lru_cache(maxsize=4)
+def _kept(store: Path, _: tuple[int, ...]) -> tuple[Listing, _Ids]:
+    return _looked_at(store)
+
+
+def _looked_at(store: Path) -> tuple[Listing, _Ids]:
+    listing = layout.listing(store)
+    return listing, [file.session_id() for file in listing.sessions]
 
 
 def generation(store: Store) -> str | None:

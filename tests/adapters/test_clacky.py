@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import zipfile
@@ -967,3 +968,31 @@ def test_a_ref_to_nothing(tmp_path: Path) -> None:
     assert CLACKY.detect(tmp_path / "2026-01-02_c0ffee00.json") is None
     assert sessions(store("v0.5.0"), Want(ids=("none",))) == {}
     assert Ref("clacky", str(tmp_path), "x").id not in sessions(store("v0.5.0"))
+
+
+def test_the_stories_of_all_sessions_are_told_without_looking_for_each_in_every_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(FIXTURES / "v0.9.19" / "store", tmp_path / "home")
+    for folder in [tmp_path / "home", *(p for p in tmp_path.rglob("*") if p.is_dir())]:
+        os.utime(folder, ns=(1_700_000_000_000_000_000,) * 2)
+    (at,) = stores_below(CLACKY, tmp_path / "home")
+    refs = [one.ref for one in sessions(at).values()]
+    looked = []
+    head = files.head
+
+    def counted(path: Path, size: int) -> bytes:
+        looked.append(path)
+        return head(path, size)
+
+    monkeypatch.setattr(files, "head", counted)
+    assert sum(len(list(CLACKY.events(ref))) for ref in refs) > 100
+    assert len(looked) <= 4 * len(refs)
+
+    (file,) = (at.path / "sessions").glob(f"*{refs[0].id[:8]}.json")
+    record = json.loads(file.read_text())
+    record["messages"] = [{"role": "user", "content": "said since"}]
+    file.write_text(json.dumps(record))
+    assert "said since" in said(list(CLACKY.events(refs[0])))
+    file.rename(file.with_name("2026-01-01-00-00-00-ffffffff.json"))
+    assert "said since" in said(list(CLACKY.events(refs[0])))
