@@ -52,7 +52,10 @@ def _digest(path: Path) -> str:
 def of_file(path: Path) -> Path | None:
     """The sidecar that stands beside a file under its name."""
     beside = path.with_name(path.name + ENDING)
-    return beside if path.is_file() and beside.is_file() else None
+    try:
+        return beside if path.is_file() and beside.is_file() else None
+    except OSError:  # what was named is no path at all, but a title of many words
+        return None
 
 
 def of_session(session: Session) -> Path | None:

@@ -335,6 +335,12 @@ def test_get_json_within_tokens(capsys: Capture, tmp_path: Path, shelf: Shelf) -
         assert call("get", "ses_0001", "--max-tokens", "900", *wrong).code == 2
 
 
+def test_a_title_may_be_longer_than_a_path(capsys: Capture, tmp_path: Path, shelf: Shelf) -> None:
+    for words in (("get",), ("resume",), ("convert", "--to", "markdown")):
+        done = caller(capsys, tmp_path, shelf)(*words, "no such title " * 400)
+        assert (done.code, "no session has an id" in done.err) == (3, True)
+
+
 def test_get_by_path(capsys: Capture, tmp_path: Path, shelf: Shelf) -> None:
     call = caller(capsys, tmp_path, shelf)
     done = call("get", str(shelf.path))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -209,7 +210,7 @@ class Call:
             if beside is None or sidecar.changed(beside):
                 raise
             return self._from_sidecar(beside)
-        if self.roots or self.setting.path(target).exists():
+        if self.roots or os.path.lexists(self.setting.path(target)):
             beside = sidecar.of_session(entry.session)
             if beside is not None and not (changed := sidecar.changed(beside)):
                 return self._from_sidecar(beside)

@@ -127,7 +127,7 @@ def located(
     try:
         return library, resolve(library, target)
     except FinderError as error:
-        if error.exit_code != ExitCode.NOT_FOUND or not setting.path(target).exists():
+        if error.exit_code != ExitCode.NOT_FOUND or not os.path.lexists(setting.path(target)):
             if isinstance(error, NotFoundError):
                 error.hint = rows.hint(setting, target) or error.hint
             raise
