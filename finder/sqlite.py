@@ -155,11 +155,17 @@ def _read_copy(path: Path, work: Work[T]) -> T:
 
 
 class _Connection(sqlite3.Connection):
-    """Takes any text as a value: what no valid text equals is found nowhere, and is no error."""
+    """Takes any text as a value: what no valid text equals is found nowhere, and is no error.
+
+    And what SQLite says of damage is always one of its errors, whatever it quotes.
+    """
 
     def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
         try:
             return super().execute(sql, parameters)
+        except UnicodeDecodeError as error:  # its message has a damaged name in it
+            said = error.object.decode("utf-8", "replace")
+            raise sqlite3.DatabaseError(said) from None
         except UnicodeEncodeError:  # from an argument in another encoding, or a damaged record
             if isinstance(parameters, Mapping):
                 return super().execute(sql, {k: _value(v) for k, v in parameters.items()})

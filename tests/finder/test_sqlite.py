@@ -154,6 +154,18 @@ def test_a_statement_without_end_is_ended(tmp_path: Path, monkeypatch: pytest.Mo
         sqlite.read(path, lambda c: c.execute(endless).fetchone())
 
 
+def test_a_schema_whose_names_are_no_text_is_damaged(tmp_path: Path) -> None:
+    path = tmp_path / "x.db"
+    with closing(real.connect(path)) as connection:
+        connection.execute("CREATE TABLE session (id TEXT)")
+        connection.execute("CREATE INDEX by_id ON session (id)")
+    made = path.read_bytes()
+    path.write_bytes(made.replace(b"INDEX by_id ON session", b"INDEX by_id ON sess\xf8on"))
+    with pytest.raises(StoreError) as raised:
+        sqlite.read(path, sqlite.tables)
+    assert raised.value.problem.kind == "corrupt"
+
+
 def test_text_that_is_no_utf8_is_kept(tmp_path: Path) -> None:
     path = database(tmp_path / "a.db")
     with closing(real.connect(path)) as connection:
