@@ -157,6 +157,7 @@ def _replayed(messages: Sequence[StoredMessage], positions: dict[str, int]) -> l
 
 def _interrupted(messages: Sequence[StoredMessage]) -> list[int]:
     found = []
+    asked = [at for at, message in enumerate(messages) if message.info.get("role") == "user"]
     for position, message in enumerate(messages):
         if message.info.get("role") != "assistant" or message.problem is not None:
             continue
@@ -165,9 +166,8 @@ def _interrupted(messages: Sequence[StoredMessage]) -> list[int]:
         # An answer that neither ended nor failed was cut off if the story goes on after it;
         # the last one may still be being written.
         cut_off = not completed and not error and not message.info.get("finish")
-        if _is_abort(error) or (
-            cut_off and position + 1 < len(messages) and _goes_on(messages[position + 1 :])
-        ):
+        goes_on = bool(asked) and asked[-1] > position
+        if _is_abort(error) or (cut_off and goes_on):
             found.append(position)
     return found
 
@@ -178,7 +178,3 @@ def _is_abort(error: JsonObject) -> bool:
     # 0.1 knows no error of that name, only the text of the runtime's own.
     said = string(mapping(error.get("data")).get("message")) or ""
     return error.get("name") == "UnknownError" and said.startswith("AbortError:")
-
-
-def _goes_on(later: Sequence[StoredMessage]) -> bool:
-    return any(message.info.get("role") == "user" for message in later)

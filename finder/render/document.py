@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from finder.model import (
     Compaction,
@@ -39,8 +39,7 @@ The story is None for a session that is only listed.
 """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class Part(NamedTuple):
     """One piece of a passage.
 
     Attributes:
@@ -62,8 +61,7 @@ class Part:
     told: tuple[Fact, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Passage:
+class Passage(NamedTuple):
     """A message, or (`message` None, `number` 0) what stands between messages."""
 
     message: Message | None
@@ -73,8 +71,7 @@ class Passage:
     parts: tuple[Part, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Section:
+class Section(NamedTuple):
     """One session of the document.
 
     Attributes:
@@ -178,13 +175,13 @@ class _Writer:
             if isinstance(event, ToolCall):
                 result = self.results.get(id(event))
                 marks = self._marks(result, inherited + event.labels) if result else ()
-                part = replace(part, result=result, result_marks=marks)
+                part = part._replace(result=result, result_marks=marks)
             elif isinstance(event, Subagent):
                 key = (event.child.tool, event.child.id) if event.child else None
                 target = self.numbers.get(key) if key else None
-                part = replace(part, target=target, told=tuple(self._told(event)))
+                part = part._replace(target=target, told=tuple(self._told(event)))
             elif isinstance(event, Compaction) and event.keep is not None:
-                part = replace(part, kept=self.places.get(event.keep))
+                part = part._replace(kept=self.places.get(event.keep))
             yield part
 
     def _marks(self, event: Event, inherited: Labels) -> tuple[str, ...]:
