@@ -6,7 +6,8 @@ All words must match. Each word is judged by itself, by the best of the session'
     whole      it stands there as a whole word
     prefix     a word begins with it; of an id: the id does
     substring  it is inside a word
-    fuzzy      a word is one or two typing errors away from it
+    fuzzy      a word is one or two typing errors away from it; or where none is, the beginning of
+               a word is one error away
 
 A session's score is that of its worst word, raised a little by the others. The gaps between the
 tiers are wider than all that can be gained within one, so no better tier is ever outranked, but
@@ -24,7 +25,9 @@ from typing import NamedTuple
 from finder.model import Session
 
 _VALUES = {"exact": 1.0, "whole": 0.9, "prefix": 0.7, "substring": 0.5}
-_FUZZY = (0.25, 0.25, 0.2)  # by the number of errors
+_FUZZY = (0.25, 0.25, 0.2, 0.15)  # by the number of errors
+_IN_BEGINNING = 3  # so many an error in the beginning of a word counts
+_SHORTEST_BEGINNING = 5
 # Several words, standing side by side in the title; the last one may be the beginning of a word.
 _PHRASE, _PHRASE_BEGUN = 0.95, 0.92
 _BELOW = 0.02  # what a hit in a subagent counts less for the session above it
@@ -124,7 +127,8 @@ class Matcher:
         Comparing the query with each distinct word once is far less work than with each title.
         """
         vocabulary = list(words)
-        self._close = {word: _near(word, vocabulary) for word in self.words}
+        for word in self.words:
+            self._close[word] = _near(word, vocabulary) or _begun_nearly(word, vocabulary)
 
     @property
     def knows_others(self) -> bool:
@@ -244,6 +248,32 @@ def _near(word: str, vocabulary: Sequence[str]) -> dict[str, int]:
 
     distances = {other: OSA.distance(word, other, score_cutoff=allowed) for other in alike}
     return {o: d for o, d in distances.items() if d <= min(allowed, typos_allowed(o))}
+
+
+def _begun_nearly(word: str, vocabulary: Sequence[str]) -> dict[str, int]:
+    """The words whose beginnings are one typing error away from this one, if none has it in it."""
+    size, letters = len(word), set(word)
+    if size < _SHORTEST_BEGINNING or not typos_allowed(word):
+        return {}
+    if any(word in other for other in vocabulary):
+        return {}
+    longer = [
+        other
+        for other in vocabulary
+        if len(other) > size
+        and other[0] in word[:2]  # the first letter is seldom wrong
+        and len(letters.difference(other[: size + 1])) <= 1
+    ]
+    if not longer:
+        return {}
+    from rapidfuzz.distance import OSA
+
+    lengths = size - 1, size, size + 1
+    return {
+        other: _IN_BEGINNING
+        for other in longer
+        if any(OSA.distance(word, other[:length], score_cutoff=1) <= 1 for length in lengths)
+    }
 
 
 def _alike(word: str, errors: int, vocabulary: Sequence[str]) -> list[str]:

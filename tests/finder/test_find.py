@@ -217,6 +217,18 @@ def test_one_error_is_closer_than_two() -> None:
     assert search(shelf, "seperator") == ["one", "two"]
 
 
+def test_an_error_in_a_beginning_is_forgiven_where_no_word_is_near_and_none_has_it() -> None:
+    shelf = Shelf(HERE)
+    shelf.add("long", "Kubernetes", updated=1)
+    shelf.add("whole", "A kubrene", updated=2)
+    assert search(shelf, "kubrene") == ["whole"], "it is there as it was typed"
+    assert search(shelf, "kubrnee") == ["whole"], "a whole word is near"
+    assert search(shelf, "kuberent") == ["long"]
+    assert search(shelf, "xubern") == [], "a wrong first letter makes another word"
+    assert search(shelf, "kube") == ["long"]
+    assert search(shelf, "kueb") == [], "too short to be told from others"
+
+
 def test_case_and_composition_do_not_matter() -> None:
     shelf = Shelf(HERE)
     shelf.add("a", "Grüße aus ÖSTERREICH")
