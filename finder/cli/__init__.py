@@ -26,7 +26,7 @@ COMMANDS = {
     "convert": "Write sessions in another tool's format, and account for every loss.",
     "resume": "Continue a session in its own tool.",
     "stores": "Show where sessions are kept on this computer.",
-    "index": "Keep the words of all sessions, so that rare ones are found sooner.",
+    "index": "Keep the words of all texts, to find rare ones sooner.",
     "formats": "Show which formats are read, and what each can hold.",
     "skill": "Print a file that teaches an agent to use finder.",
     "completion": "Print what makes a shell complete commands and session ids.",

@@ -81,9 +81,9 @@ def command(  # noqa: PLR0913  (one parameter for each option)
 
     With --text, sessions in which all WORDS were said or done: in prompts, answers, reasoning,
     what tools were given and gave, names of files, errors; in any case, also within words. The
-    newest come first, and the search ends at N. Those that have them only in what the tool itself
-    put in come last, where there is room for them. If no title, id, directory or agent matches
-    QUERY, its words are looked for in the text.
+    newest come first, and the search ends with the N of --limit. Those that have them only in what
+    the tool itself put in come last, where there is room for them. If no title, id, directory or
+    agent matches QUERY, its words are looked for in the text.
     """
     values = {name: value for name, value in locals().items() if name != "setting"}
     chosen = options.chosen_format(format_, as_json, query, "table")

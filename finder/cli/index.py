@@ -40,7 +40,7 @@ def command(
     as_json: bool,
     query: str | None,
 ) -> int:
-    """Keep the words of all sessions, so that --text finds rare ones sooner.
+    """Keep the words of all texts, to find rare ones sooner.
 
     Only databases need it. The index is in the cache folder; what has changed since it was made is
     looked for in the store, so it is never wrong. Call it again to bring it up to date, which
