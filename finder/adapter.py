@@ -330,7 +330,8 @@ class Adapter(ABC):
     def encode(
         self, session: Session, events: Sequence[Event], plan: Plan, report: Report
     ) -> Draft:
-        """The session in this format, in memory. Pure: it reads and writes nothing.
+        """The session in this format, in memory. Pure: it writes nothing, and reads nothing but
+        to which project the working directory belongs.
 
         Records of this very format are written back as they are (`raw`), with an empty report.
         """

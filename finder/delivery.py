@@ -92,7 +92,13 @@ def to_file(done: Conversion, path: Path, target: str, *, replace: bool) -> Deli
 
 def _placed(staged: Staging, root: Path) -> list[Placed]:
     return [
-        Placed(source=staged.root / part.path, target=root / part.path, mode=part.mode)
+        Placed(
+            source=staged.root / part.path,
+            target=root / part.path,
+            mode=part.mode,
+            may_stand=not part.visible,
+            shared=part.shared,
+        )
         for part in staged.parts()
     ]
 

@@ -10,6 +10,8 @@ visible yet.
 from __future__ import annotations
 
 import contextlib
+import filecmp
+import glob
 import os
 import secrets
 import shutil
@@ -26,11 +28,25 @@ _HINT = "choose another place, or replace what is there with --replace"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Placed:
-    """One file: what is to be in it, and where it goes."""
+    """One file: what is to be in it, and where it goes.
+
+    `may_stand`: if the very same is there already, that is well. `shared`: so is another one.
+    """
 
     source: Path
     target: Path
     mode: int
+    may_stand: bool = False
+    shared: bool = False
+
+    @property
+    def stands(self) -> bool:
+        """Whether all is well with what is there."""
+        return self.may_stand and self.target.is_file() and self.has_content_of(self.target)
+
+    def has_content_of(self, path: Path) -> bool:
+        """Whether what is in another file does as well."""
+        return self.shared or filecmp.cmp(self.source, path, shallow=False)
 
 
 def publish(
@@ -44,14 +60,16 @@ def publish(
 
     Args:
         replace: whether what stands there may go.
-        owned: files that go when replacing, and folders in which nothing else is to stay.
+        owned: files that go when replacing, and folders in which nothing else is to stay; with
+            ``*`` at the end, all files that begin so.
         check: called when all is in place; what it raises undoes everything.
 
     Raises:
         WriteError: something stands there, or a step failed. Then all is as it was.
     """
-    _refuse_taken(files, replace)
     wanted = {file.target for file in files}
+    files = _needed(files)
+    _refuse_taken(files, replace)
     leftover = _leftover(owned, wanted) if replace else []
     work = _Work()
     try:
@@ -77,6 +95,19 @@ def publish(
     work.finish()
 
 
+def _needed(files: Sequence[Placed]) -> list[Placed]:
+    """Those that are not there yet; what several sessions have in common once."""
+    needed = []
+    known: dict[Path, Placed] = {}
+    for file in files:
+        other = known.get(file.target)
+        known[file.target] = file
+        in_common = other is not None and file.may_stand and file.has_content_of(other.source)
+        if not in_common and not file.stands:
+            needed.append(file)
+    return needed
+
+
 def _refuse_taken(files: Sequence[Placed], replace: bool) -> None:
     seen: set[Path] = set()
     for file in files:
@@ -92,9 +123,15 @@ def _refuse_taken(files: Sequence[Placed], replace: bool) -> None:
 
 
 def _leftover(owned: Iterable[Path], wanted: set[Path]) -> list[Path]:
-    there = (path for one in dict.fromkeys(owned) for path in (one, *sorted(one.rglob("*"))))
+    there = (path for one in dict.fromkeys(owned) for path in _below(one))
     present = (path for path in there if path not in wanted and os.path.lexists(path))
     return [path for path in present if path.is_symlink() or not path.is_dir()]
+
+
+def _below(owned: Path) -> list[Path]:
+    if owned.name.endswith("*"):
+        return sorted(owned.parent.glob(f"{glob.escape(owned.name[:-1])}*"))
+    return [owned, *sorted(owned.rglob("*"))]
 
 
 @dataclass(slots=True)

@@ -60,10 +60,15 @@ class Receipt:
 
 
 class Part(NamedTuple):
-    """A file in a private folder: its place below the folder, and its permissions."""
+    """A file in a private folder: its place below the folder, and its permissions.
+
+    `visible`: it makes a session visible. `shared`: see `finder.writing.File`.
+    """
 
     path: Path
     mode: int
+    visible: bool = True
+    shared: bool = False
 
 
 class Staging(Protocol):
@@ -150,13 +155,17 @@ class FileStaging:
         """What makes a session visible comes last, and of the sessions the top one."""
         hidden = [file for draft in self.drafts for file in draft.files[:-1]]
         visible = [file for draft in reversed(self.drafts) for file in draft.files[-1:]]
-        found = {safe(file.path): file.mode for file in visible}
-        found = {safe(f.path): f.mode for f in hidden if safe(f.path) not in found} | found
-        return [Part(path, mode) for path, mode in found.items()]
+        found = {p.path: p for p in (Part(safe(f.path), f.mode) for f in visible)}
+        behind = [Part(safe(f.path), f.mode, visible=False, shared=f.shared) for f in hidden]
+        return [*{p.path: p for p in behind if p.path not in found}.values(), *found.values()]
 
     def owned(self) -> list[Path]:
-        drafts = self.drafts
-        return [safe(path) for draft in drafts for path in (*draft.owned, *draft.caches)]
+        every = [path for draft in self.drafts for path in (*draft.owned, *draft.caches)]
+        return [_with_end(safe(path.removesuffix("*")), path) for path in every]
+
+
+def _with_end(path: Path, named: str) -> Path:
+    return path.with_name(f"{path.name}*") if named.endswith("*") else path
 
 
 def laid_out(draft: Draft, root: Path) -> None:

@@ -185,12 +185,14 @@ class File:
     """One file of a draft: where it goes below the target's root, and its permissions.
 
     `appended`: it goes after what a session before it in the same tree put at that path.
+    `shared`: it is of more than this session, and stays as it is where it is there already.
     """
 
     path: str
     data: bytes
     mode: int = 0o644
     appended: bool = False
+    shared: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,8 +204,9 @@ class Draft:
         files: in the order in which they are to appear; the one that makes the session visible
             to its tool comes last.
         store: the path, below the root, of the store that reads it back ("." is the root).
-        owned: folders, below the root, of this session alone. Where it takes the place of an
-            earlier one, what that left in them goes.
+        owned: folders, below the root, of this session alone; one that ends in ``*`` stands for
+            all files that begin so. Where it takes the place of an earlier one, what that left
+            in them goes.
         caches: files, below the root, of things that the tool looks up in sessions and makes anew
             if they are missing. Where this one takes the place of an earlier one, they go.
     """

@@ -63,7 +63,8 @@ def encode(session: Session, events: Sequence[Event], plan: Plan, report: Report
     ]
     data = jsonio.dumps(found.record, indent=True)
     files.append(File(path=f"sessions/{base}.json", data=data, mode=0o600))
-    return Draft(id=plan.id, files=tuple(files), store=".")
+    owned = (f"sessions/{base}-chunk-*",)
+    return Draft(id=plan.id, files=tuple(files), store=".", owned=owned)
 
 
 def _as_bytes(text: str) -> bytes:

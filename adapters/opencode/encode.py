@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from adapters.opencode import demands, foreign, own, reasons, renew
 from adapters.opencode.ids import TOOL, Ids, is_id
 from adapters.opencode.made import named
 from adapters.opencode.own import Beside, Form, Kept
+from adapters.opencode.project import GLOBAL, NO_PROJECT, Project, project_of
 from finder import jsonio
 from finder.jsonio import integer, mapping, string
 from finder.model import Event, Json, JsonObject, Session
@@ -65,7 +67,8 @@ def _whole(session: Session, report: Report) -> Session:
         text = getattr(session, name) or ""
         whole = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
         if whole != text:
-            session = session._replace(**{name: whole})
+            changes: dict[str, Any] = {name: whole}
+            session = session._replace(**changes)
             report.rule("changed", "session", name, "OpenCode keeps it as Unicode")
     return session
 
@@ -184,12 +187,41 @@ def files_draft(session: Session, events: Sequence[Event], plan: Plan, report: R
         if kept.info is not None:
             found.append(_file(f"message/{plan.id}/{kept.id}.json", kept.info))
     found += _beside(made, plan)
-    project = string(made.info.get("projectID"))
-    folder = project if project and re.fullmatch("[0-9A-Za-z_-]{1,64}", project) else "global"
-    found.append(_file(f"session/{folder}/{plan.id}.json", made.info))
+    project, info = _project(session, made.info, plan)
+    found.append(_project_file(project, plan.now))
+    found.append(_file(f"session/{project.id}/{plan.id}.json", info))
     owned = [f"storage/message/{plan.id}"]
     owned += [f"storage/part/{kept.id}" for kept in made.messages]
     return Draft(id=plan.id, files=tuple(found), store="storage", owned=tuple(owned))
+
+
+def _project(session: Session, info: JsonObject, plan: Plan) -> tuple[Project, JsonObject]:
+    """The project that the program will look for the session in, and the session with its id.
+
+    One of OpenCode's own keeps its project, unless it is to go on elsewhere.
+    """
+    directory = string(info.get("directory"))
+    found = project_of(directory, by_remote=False)
+    found = found if _is_project(found.id) else NO_PROJECT  # what a repository says may be anything
+    if session.ref.tool != TOOL or plan.directory is not None:
+        return found, {**info, "projectID": found.id}
+    had = string(info.get("projectID")) or ""
+    if not _is_project(had) or had == GLOBAL:
+        return NO_PROJECT, info
+    return (found if found.id == had else Project(had, directory or "/", "git")), info
+
+
+def _is_project(identifier: str) -> bool:
+    return re.fullmatch("[0-9A-Za-z_-]{1,64}", identifier) is not None
+
+
+def _project_file(project: Project, now: int) -> File:
+    """What the program knows of a project; what it knows already stays."""
+    value: JsonObject = {"id": project.id, "worktree": project.worktree}
+    if project.vcs is not None:
+        value["vcs"] = project.vcs
+    value |= {"sandboxes": [], "time": {"created": now, "updated": now}}
+    return replace(_file(f"project/{project.id}.json", value), shared=True)
 
 
 def _file(path: str, value: Json) -> File:

@@ -30,6 +30,10 @@ if TYPE_CHECKING:
 
 _DOCUMENTS = {"markdown": ".md", "html": ".html"}
 _SIDECAR = "events"
+_ONE_PLACE = "call it twice: once for the tool's home, once for your own folder"
+_NOT_AT_HOME = "a tool's home is for its own files: keep all of it with --to events --out PATH"
+_RECEIPT_ELSEWHERE = "stdout takes one of them: write the receipt with --receipt FILE"
+_NOTHING_BESIDE = "there is nothing beside stdout: --out FILE puts the sidecar at FILE.sidecar"
 
 
 @declare.command(
@@ -155,14 +159,15 @@ class Call:
         Raises:
             UsageError: the options contradict each other, or there is no such target.
         """
-        for one, other, wrong in (
-            ("--install", "--out", self.install and self.out is not None),
-            ("--install", "--sidecar", self.install and self.sidecar),
-            ("--out -", "--json", self.out == "-" and as_json),
-            ("--out -", "--sidecar", self.out == "-" and self.sidecar),
+        streams = self.out == "-"
+        for one, other, wrong, hint in (
+            ("--install", "--out", self.install and self.out is not None, _ONE_PLACE),
+            ("--install", "--sidecar", self.install and self.sidecar, _NOT_AT_HOME),
+            ("--out -", "--json", streams and as_json, _RECEIPT_ELSEWHERE),
+            ("--out -", "--sidecar", streams and self.sidecar, _NOTHING_BESIDE),
         ):
             if wrong:
-                raise UsageError(f"{one} and {other} exclude each other")
+                raise UsageError(f"{one} and {other} exclude each other", hint=hint)
         registry = self.setting.registry
         known = {name: one for a in registry.adapters() for name, one in a.targets().items()}
         if self.to not in known and self.to not in _DOCUMENTS:

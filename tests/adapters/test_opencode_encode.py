@@ -9,6 +9,7 @@ import json
 import os
 import re
 import shutil
+import subprocess
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -427,6 +428,29 @@ def test_the_same_session_gets_the_same_ids_and_a_copy_others() -> None:
     ids = [set(re.findall(rb"(?:msg|prt)_\w+", d.files[0].data)) for d in (first, second)]
     others = attempt(USER, Text(text="Hi."), ANSWER, plan=plan).draft.files[0].data
     assert ids[0] and not ids[0] & set(re.findall(rb"(?:msg|prt)_\w+", others))
+
+
+def test_files_stand_below_the_project_of_their_folder(tmp_path: Path) -> None:
+    """In another one the program does not list them, and migrates none without its record."""
+    git = ("git", "-c", "user.name=a", "-c", "user.email=a@b.invalid")
+    for words in (("init", "-q"), ("commit", "-q", "--allow-empty", "-m", "first")):
+        subprocess.run([*git, *words], cwd=tmp_path, check=True)
+    asked = subprocess.run(
+        ["git", "rev-parse", "HEAD"], cwd=tmp_path, check=True, capture_output=True, text=True
+    )
+    commit = asked.stdout.strip()
+    for directory, project, worktree in (
+        (str(tmp_path), commit, str(tmp_path)),
+        ("/not/here", "global", "/"),
+    ):
+        here = SESSION._replace(directory=directory)
+        draft = attempt(USER, Text(text="hello"), session=here, into=FILES).draft
+        *_, of_project, visible = draft.files
+        assert visible.path == f"storage/session/{project}/{draft.id}.json"
+        assert json.loads(visible.data)["projectID"] == project
+        assert of_project.path == f"storage/project/{project}.json"
+        assert of_project.shared
+        assert json.loads(of_project.data)["worktree"] == worktree
 
 
 def test_newer_sessions_come_first() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,7 @@ from tests.memory import Memory, Shelf
 from tests.plain import Plain, Shelved
 
 Calling = Callable[..., Caller]
+FIXTURES = Path(__file__).parents[2] / "fixtures"
 
 
 def story(name: str, shelf: Path) -> list[Event]:
@@ -218,6 +220,23 @@ def test_nothing_is_overwritten_unless_it_is_to_be(call: Calling) -> None:
     assert "--replace" in done.err
     assert finder(*words, "--replace").code == 0
     assert jsonio.read(path)["title"] == "Title of ses_two"
+
+
+def test_archives_that_a_session_has_no_more_go_when_it_is_replaced(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    store = Path(shutil.copytree(FIXTURES / "clacky" / "v1.5.1" / "store", tmp_path / "backup"))
+    first = next(store.rglob("*-chunk-1.md"))
+    record = first.with_name(first.name.replace("-chunk-1.md", ".json"))
+    finder = caller(capsys, tmp_path, registry=Registry.installed())
+    words = ("convert", str(record), "--to", "clacky", "--out", "x", "--replace", "--json")
+    own = [Path(path).name for path in finder(*words).json["files"]]
+    folder = home_of(finder) / "x" / "sessions"
+    assert first.name in own
+    for name in (first.name.replace("chunk-1", "chunk-9"), "another-chunk-1.md"):
+        (folder / name).write_bytes(first.read_bytes())
+    finder(*words)
+    assert sorted(p.name for p in folder.iterdir()) == sorted([*own, "another-chunk-1.md"])
 
 
 def test_of_several_sessions_all_are_written_or_none(call: Calling) -> None:
@@ -408,6 +427,24 @@ def test_installing_says_how_to_go_on(call: Calling) -> None:
         {"argv": ["plain", "--go", as_json["sessions"][0]["id"]], "cwd": "/nowhere"}
     ]
     assert as_json["store"] == str(home)
+
+
+@pytest.mark.parametrize(
+    ("options", "way_out"),
+    [
+        (("--install", "--sidecar"), "--to events --out"),
+        (("--out", "-", "--sidecar"), "--out FILE"),
+        (("--out", "-", "--json"), "--receipt FILE"),
+        (("--install", "--out", "x"), "call it twice"),
+    ],
+)
+def test_options_that_exclude_each_other_name_a_way_out(
+    call: Calling, options: tuple[str, ...], way_out: str
+) -> None:
+    done = call()("convert", "ses_two", "--to", "plain", *options)
+    assert done.code == ExitCode.USAGE
+    assert "exclude each other" in done.err
+    assert way_out in done.err
 
 
 def test_what_is_installed_already_is_replaced_only_when_asked(call: Calling) -> None:

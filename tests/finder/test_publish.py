@@ -123,6 +123,46 @@ def test_a_file_in_the_place_of_a_folder_is_refused(tmp_path: Path) -> None:
     assert state(target) == {"deep": "a file"}
 
 
+def placed(tmp_path: Path, text: str, name: str = "common", **more: bool) -> Placed:
+    source = tmp_path / f"{len(list(tmp_path.iterdir()))}.staged"
+    source.write_text(text)
+    return Placed(source=source, target=tmp_path / "target" / name, mode=0o644, **more)
+
+
+def test_what_stands_there_already_may_stay_if_it_is_the_same(tmp_path: Path) -> None:
+    there = tmp_path / "target" / "common"
+    there.parent.mkdir()
+    there.write_text("same")
+    before = there.stat().st_mtime_ns
+    same = placed(tmp_path, "same", may_stand=True)
+    publish([same, placed(tmp_path, "new", "visible")])
+    assert state(there.parent) == {"common": "same", "visible": "new"}
+    assert there.stat().st_mtime_ns == before
+    for refused in (placed(tmp_path, "same"), placed(tmp_path, "other", may_stand=True)):
+        with pytest.raises(WriteError, match="common exists"):
+            publish([refused, placed(tmp_path, "new", "more")])
+    assert state(there.parent) == {"common": "same", "visible": "new"}
+
+
+def test_what_is_shared_stays_whatever_it_says(tmp_path: Path) -> None:
+    target = tmp_path / "target"
+    common = [placed(tmp_path, text, may_stand=True, shared=True) for text in ("first", "second")]
+    publish([*common, placed(tmp_path, "new", "visible")])
+    assert state(target) == {"common": "first", "visible": "new"}
+    publish([common[1], placed(tmp_path, "newer", "visible")], replace=True)
+    assert state(target) == {"common": "first", "visible": "newer"}
+
+
+def test_files_of_one_beginning_go_where_they_are_replaced(tmp_path: Path) -> None:
+    target = tmp_path / "target"
+    target.mkdir()
+    for name in ("a-chunk-1", "a-chunk-2", "ab-chunk-1", "[a]-chunk-1"):
+        (target / name).write_text("old")
+    new = placed(tmp_path, "new", "a-chunk-1")
+    publish([new], replace=True, owned=[target / "a-chunk-*"])
+    assert state(target) == {"[a]-chunk-1": "old", "a-chunk-1": "new", "ab-chunk-1": "old"}
+
+
 def test_two_files_for_one_place_are_refused(tmp_path: Path) -> None:
     one, *_ = files(tmp_path, tmp_path / "target")
     with pytest.raises(WriteError, match="two sessions"):
