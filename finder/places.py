@@ -29,7 +29,8 @@ class Places(NamedTuple):
         """Those of this process."""
         import sys
 
-        return cls(home=Path.home(), env=os.environ, cwd=Path.cwd(), platform=sys.platform)
+        home = Path.home()
+        return cls(home=home, env=os.environ, cwd=_cwd(home), platform=sys.platform)
 
     @classmethod
     def under(cls, root: Path) -> Places:
@@ -55,3 +56,11 @@ class Places(NamedTuple):
         import platformdirs
 
         return Path(platformdirs.user_cache_dir("session-finder", appauthor=False))
+
+
+def _cwd(home: Path) -> Path:
+    try:
+        return Path.cwd()
+    except OSError:  # it was deleted under the shell, which still knows what it was called
+        named = os.environ.get("PWD", "")
+        return Path(named) if Path(named).is_absolute() else home

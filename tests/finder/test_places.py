@@ -40,3 +40,18 @@ def test_the_cache_folder() -> None:
     assert places().cache() == Path("/home/dev/.cache/session-finder")
     assert places(XDG_CACHE_HOME="/c").cache() == Path("/c/session-finder")
     assert places(FINDER_CACHE_DIR="/mine").cache() == Path("/mine")
+
+
+def test_a_working_directory_that_was_deleted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone() -> Path:
+        raise FileNotFoundError(2, "No such file or directory")
+
+    for variable in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(variable, str(tmp_path))
+    monkeypatch.setattr(Path, "cwd", gone)
+    monkeypatch.setenv("PWD", "/was/here")
+    assert Places.here().cwd == Path("/was/here")
+    monkeypatch.delenv("PWD")
+    assert Places.here().cwd == tmp_path
