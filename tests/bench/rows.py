@@ -135,8 +135,11 @@ def _finding() -> Iterator[Row]:
     typos = _call("database-100k", "find", "legder", "drift", "quaterly", says=TARGET_TITLE)
     yield Row(name="find two typos (100k)", program=typos, bound=3)
     yield Row(name="find two typos without cache (100k)", program=_cold(typos), bound=12)
-    everything = _call("database-100k", "find", "--limit", "0", "--format", "jsonl")
-    yield Row(name="find all as jsonl (100k)", program=everything, most_mb=100)
+    folder = _call("database-100k", "find", "--cwd", "/home/dev/code/docs", says="docs")
+    yield Row(name="find newest 20 of a folder (100k)", program=folder)
+    for format_ in ("jsonl", "json"):
+        everything = _call("database-100k", "find", "--limit", "0", "--format", format_)
+        yield Row(name=f"find all as {format_} (100k)", program=everything, most_mb=100)
 
 
 def _getting() -> Iterator[Row]:
