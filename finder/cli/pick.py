@@ -108,6 +108,6 @@ def check(setting: Setting, *, only_print: bool) -> None:
     if importlib.util.find_spec("prompt_toolkit") is None:
         raise FinderError(
             "finder pick needs the package prompt_toolkit, which is not installed",
-            hint="pipx inject session-finder prompt_toolkit"
-            " (or install session-finder[pick]); finder find --format fzf feeds fzf without it",
+            hint="where finder is installed: pip install prompt_toolkit, or"
+            " pipx inject session-finder prompt_toolkit; finder find --format fzf feeds fzf",
         )
