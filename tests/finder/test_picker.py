@@ -384,4 +384,4 @@ def test_what_is_missing_is_named(
     done = caller(capsys, tmp_path, columns=80)("pick")
     assert done.code == 1
     assert "prompt_toolkit" in done.err
-    assert "session-finder[pick]" in done.err
+    assert "pip install prompt_toolkit" in done.err
