@@ -275,18 +275,18 @@ def string(value: Json) -> str | None:
 
 def integer(value: Json) -> int | None:
     """The value if it is a whole number that fits 64 bits, also one written as 1.0."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if type(value) is not int and type(value) is not float:
         return None
-    if not abs(value) < 2**63:  # also NaN, which compares as false
+    if not -(2**63) < value < 2**63:  # also NaN, which compares as false
         return None
     return int(value)
 
 
 def number(value: Json) -> float | None:
     """The value if it is a finite number."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if type(value) is not int and type(value) is not float:
         return None
-    return float(value) if abs(value) < 1e300 else None
+    return float(value) if -1e300 < value < 1e300 else None
 
 
 def mapping(value: Json) -> JsonObject:

@@ -24,6 +24,8 @@ class Common(TypedDict):
 
 def merged(*labels: Labels) -> Labels:
     """Several sets of labels as one, in the model's order."""
+    if not any(labels):  # as nearly always
+        return ()
     return tuple(sorted({label for some in labels for label in some}, key=_ORDER.__getitem__))
 
 
