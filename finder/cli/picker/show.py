@@ -20,6 +20,7 @@ KEYS = "Enter {} · ^O read · Esc leave · ^Y copy id · ^X convert · Tab prev
 CHOOSING = "Enter convert · ↑↓ choose ({} of {}) · Esc back"
 
 _AGE, _SUB = 4, 6
+_LONGEST = 2_000  # characters of a title
 _TARGET = 18  # columns of a format's name
 _NARROW = 60  # columns of a list that has no room for folders
 _WIDEST_FOLDER = 40
@@ -48,7 +49,9 @@ def row_line(
     """One session in the list."""
     session = row.session
     labels = marks(session)
-    title = ("↳ " if session.parent is not None else "") + line(session.title or "(no title)")
+    # Drawn anew with each key: of a title of megabytes only what can be seen is looked at.
+    name = (session.title or "(no title)")[:_LONGEST]
+    title = ("↳ " if session.parent is not None else "") + line(name)
     shown = cut(title, max(layout.title - width(labels), 4))
     rest = layout.title - width(shown)
     pieces = [
