@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from finder.find import Answer, Query, find, is_archived, looks_like_id
 from finder.library import Library
-from finder.match import folded
+from finder.words import folded
 
 _LEAST_OF_ID = 6  # characters of its own part
 _MOST_WORDS = 6  # of a query that each of its words is left out of in turn

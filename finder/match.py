@@ -17,12 +17,12 @@ by several words that stand in the title side by side, just as they were typed.
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import NamedTuple
 
 from finder.model import Session
+from finder.words import folded
 
 _VALUES = {"exact": 1.0, "whole": 0.9, "prefix": 0.7, "substring": 0.5}
 _FUZZY = (0.25, 0.25, 0.2, 0.15)  # by the number of errors
@@ -75,13 +75,6 @@ class Fields(NamedTuple):
         """The words that a query may have mistyped: of title and innermost folder."""
         folder = self.directory.rstrip("/\\").replace("\\", "/").rpartition("/")[2]
         return _words(self.title) + _words(folder)
-
-
-def folded(text: str) -> str:
-    """Text in the form in which it is compared: without case, accents composed."""
-    if text.isascii():
-        return text.lower()
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
 
 
 def typos_allowed(word: str) -> int:

@@ -28,8 +28,8 @@ from prompt_toolkit.styles import Style
 from finder.cli.picker import show
 from finder.cli.picker.keys import bindings
 from finder.cli.picker.state import Answer, Choice, Deed, State, Target
-from finder.match import folded
 from finder.render.text import line
+from finder.words import folded
 
 CUT = "… ^O reads on"
 _BESIDE = 110  # columns from which the preview stands beside the list

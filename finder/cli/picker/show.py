@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from finder.cli.picker.state import State, Target
 from finder.find import Row
-from finder.match import folded
 from finder.model import Problem
 from finder.render.table import age, marks
 from finder.render.text import cut, cut_start, home_short, line, padded, width
+from finder.words import folded
 
 Piece = tuple[str, str]
 """A style's name and a text."""
