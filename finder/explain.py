@@ -96,11 +96,11 @@ class _Explaining:
         return any(getattr(self._query, n) != getattr(unused, n) for n in _NARROWING[option])
 
     def explanation(self) -> Explanation:
-        without = list(self._without_options())
-        meant = tuple(self._meant())
-        if not without and not meant:
-            without = list(self._without_a_word())
-        return Explanation(tuple(without), meant)
+        if without := tuple(self._without_options()):
+            return Explanation(without)
+        if meant := tuple(self._meant()):
+            return Explanation(meant=meant)
+        return Explanation(tuple(self._without_a_word()))
 
     def _without_options(self) -> Iterator[Wider]:
         """Each option left out by itself; where that is not enough, all of them."""
@@ -118,8 +118,9 @@ class _Explaining:
         words = self._query.words
         for at in range(len(words)) if 1 < len(words) <= _MOST_WORDS else ():
             rest = words[:at] + words[at + 1 :]
-            if found := self._wider(rest):
-                yield found._replace(left_out=(words[at],))
+            options = tuple(self._options)
+            if found := self._wider(rest) or (options and self._wider(rest, options)):
+                yield found._replace(left_out=(*found.left_out, words[at]))
 
     def _meant(self) -> Iterator[Wider]:
         """The query with its unknown words replaced; the first spelling that finds something."""

@@ -96,6 +96,16 @@ def test_a_word_that_nothing_has_is_named(shelf: Shelf) -> None:
     assert found.without == (Wider(words=("fix",), left_out=("zzyzx",), sessions=2),)
     found = why(shelf, "parser again")
     assert [w.left_out for w in found.without] == [("parser",), ("again",)]
+    found = why(shelf, "fix zzyzx", agent="nobody")
+    assert [(w.words, w.left_out, w.sessions) for w in found.without] == [
+        (("fix",), ("--agent", "zzyzx"), 2)
+    ]
+
+
+def test_words_that_are_forgiven_are_not_what_is_in_the_way(shelf: Shelf) -> None:
+    found = why(shelf, "lgoin", directories=("/nowhere",))
+    assert found.meant == ()
+    assert [w.left_out for w in found.without] == [("--cwd",)]
 
 
 def test_the_stores_of_other_tools_are_asked_only_where_they_were_left_out(shelf: Shelf) -> None:
