@@ -10,6 +10,7 @@ from pathlib import Path
 
 VERSION = "1.18.33"
 OLDER_VERSION = "1.2.27"  # of the first generation that keeps a database
+FILES_VERSION = "1.1.65"  # the last one that keeps sessions in files
 # A build of another channel keeps its sessions in a database of another name.
 DEV_VERSION = "0.0.0-dev-202609212252"
 DEV_CHANNEL = "dev"

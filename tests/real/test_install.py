@@ -20,7 +20,8 @@ import pytest
 from adapters.opencode.project import project_of
 from finder import jsonio
 
-from .installation import VERSION
+from .api import Api
+from .installation import FILES_VERSION, VERSION
 from .model_server import JsonObject, ModelServer
 from .opencode import MODEL, PROVIDER, OpenCode
 from .situations import SITUATIONS, LiveStore
@@ -31,12 +32,16 @@ _DATABASE = Path(".local/share/opencode/opencode.db")
 _GIT = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
 
 
-def convert(program: OpenCode, *arguments: str, cwd: Path | None = None) -> JsonObject:
-    """Our own program, in the environment of the real one; its receipt."""
-    command = [sys.executable, "-m", "finder", "convert", *arguments, "--to", "opencode"]
+def convert(program: OpenCode, *arguments: str) -> JsonObject:
+    """Sessions converted into the real program's database; the receipt."""
+    return finder(program, "convert", *arguments, "--to", "opencode", "--install", "--json")
+
+
+def finder(program: OpenCode, *arguments: str) -> JsonObject:
+    """Our own program, in the environment of the real one; its answer."""
     done = subprocess.run(
-        [*command, "--install", "--json"],
-        cwd=cwd or program.root,
+        [sys.executable, "-m", "finder", *arguments],
+        cwd=program.root,
         env=program.environment,
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -158,14 +163,8 @@ def test_a_whole_store_is_installed_and_continued(
     program, model = fresh
     home = shutil.copytree(FIXTURES / case / "store", tmp_path / "other")
     work = tmp_path / "work"
-    found = subprocess.run(
-        [sys.executable, "-m", "finder", "find", "--root", str(home), "--json", "--limit", "0"],
-        env=program.environment,
-        capture_output=True,
-        check=True,
-        timeout=_SECONDS,
-    )
-    tops = [one["id"] for one in jsonio.loads(found.stdout)["sessions"]]
+    found = finder(program, "find", "--root", str(home), "--json", "--limit", "0")["sessions"]
+    tops = [one["id"] for one in found]
     arguments = ("--root", str(home), "--to-cwd", str(work))
     receipt = convert(program, *dict.fromkeys(tops), *arguments)
     new = copies(receipt)
@@ -196,6 +195,141 @@ def test_sessions_that_the_program_does_not_see_any_more_are_listed_again(
         convert(program, *tops, "--to-cwd", str(work))
         assert {entry["id"] for entry in program.session_list(work)} == {*tops}
         assert not model.requests
+
+
+@pytest.mark.parametrize(
+    ("case", "label"),
+    [
+        ("opencode-db/1.18.33", "archived"),
+        ("opencode-db/migrated", "unmigrated"),
+        ("opencode-files/0.5.29", "trashed"),
+    ],
+)
+def test_what_was_put_away_is_brought_back(
+    case: str, label: str, fresh: tuple[OpenCode, ModelServer], tmp_path: Path
+) -> None:
+    program, model = fresh
+    home = shutil.copytree(FIXTURES / case / "store", tmp_path / "other")
+    found = finder(program, "find", "--root", str(home), "--json", "--limit", "0")["sessions"]
+    put_away = [one["id"] for one in found if label in one["labels"]]
+    assert put_away
+    work = tmp_path / "work"
+    convert(program, *put_away, "--root", str(home), "--to-cwd", str(work))
+    assert {entry["id"] for entry in program.session_list(work)} == {*put_away}
+    with program.serve() as api:
+        for identifier in put_away:
+            before = len(model.requests)
+            api.prompt(identifier, "Back?")
+            [chat] = [r for r in model.requests[before:] if r.purpose == "chat"]
+            assert chat.conversation[-1]["content"] == "Back?"
+            assert len(chat.conversation) > 2
+
+
+# -- trees ------------------------------------------------------------------------------------
+
+
+def made_up_tree(path: Path) -> None:
+    """A session of no real tool with a subagent that has one itself, in finder's own form."""
+    ref = {"tool": "made-up", "store": "/made/up"}
+    lines: list[JsonObject] = [{"schema": "session-finder-events/1"}]
+    for number, below in (("1", "2"), ("2", "3"), ("3", None)):
+        header: JsonObject = {"id": f"made-{number}", "tool": "made-up", "title": f"No {number}"}
+        if number != "1":
+            header["parent"] = {**ref, "id": f"made-{int(number) - 1}"}
+        common = {"message": f"a{number}", "role": "assistant"}
+        story: list[JsonObject] = [
+            {"type": "message", "record": f"u{number}", "message": f"u{number}", "role": "user"},
+            {"type": "text", "message": f"u{number}", "role": "user", "text": f"Ask {number}."},
+            {"type": "message", "record": f"a{number}", **common},
+        ]
+        if below is not None:
+            child = {**ref, "id": f"made-{below}"}
+            story += [
+                {"type": "tool_call", "call": "c", "name": "delegate", "input": {}, **common},
+                {"type": "subagent", "call": "c", "child": child, "status": "ok", **common},
+                {"type": "tool_result", "call": "c", "output": f"Said {below}.", **common},
+            ]
+        story.append({"type": "text", "text": f"Said {number}.", **common})
+        lines += [{"session": {**header, "events": len(story)}}, *story]
+    path.write_bytes(b"".join(jsonio.dumps(line) + b"\n" for line in lines))
+
+
+def test_a_tree_of_another_tool_is_installed_with_its_subagents(
+    fresh: tuple[OpenCode, ModelServer], tmp_path: Path
+) -> None:
+    program, model = fresh
+    work = tmp_path / "work"
+    made_up_tree(tmp_path / "made.jsonl")
+    new = copies(convert(program, str(tmp_path / "made.jsonl"), "--to-cwd", str(work)))
+    top, middle, leaf = (new[f"made-{number}"] for number in "123")
+    assert [entry["id"] for entry in program.session_list(work)] == [top]
+    with program.serve() as api:
+        assert api.children(top) == [middle]
+        assert api.children(middle) == [leaf]
+        for above, below in ((top, middle), (middle, leaf)):
+            parts = [part for message in api.messages(above) for part in message["parts"]]
+            [call] = [part for part in parts if part["type"] == "tool"]
+            assert call["tool"] == "task"
+            assert call["state"]["metadata"]["sessionId"] == below
+        for identifier, number, below in ((top, 1, 2), (middle, 2, 3), (leaf, 3, None)):
+            before = len(model.requests)
+            api.prompt(identifier, "And now?")
+            [chat] = [r for r in model.requests[before:] if r.purpose == "chat"]
+            said = [m["content"] for m in chat.conversation if m["role"] != "system"]
+            results = [] if below is None else [f"Said {below}."]
+            spoken = [text for text in said if text]
+            assert spoken == [f"Ask {number}.", *results, f"Said {number}.", "And now?"]
+
+
+def test_a_tree_of_an_older_home_is_installed_with_its_subagents(
+    fresh: tuple[OpenCode, ModelServer], tmp_path: Path
+) -> None:
+    program, _ = fresh
+    home = shutil.copytree(FIXTURES / "opencode-files/1.1.65/store", tmp_path / "other")
+    found = finder(program, "find", "--root", str(home), "--json", "--limit", "0")["sessions"]
+    parents = [one["id"] for one in found if one["subagent_count"]]
+    work = tmp_path / "work"
+    receipt = convert(program, *parents, "--root", str(home), "--to-cwd", str(work))
+    counts = {one["id"]: one["subagent_count"] for one in found}
+    assert len(receipt["sessions"]) == len(parents) + sum(counts[one] for one in parents)
+    with program.serve() as api:
+        for parent in parents:
+            assert descendants(api, parent) == counts[parent]
+    assert {entry["id"] for entry in program.session_list(work)} == {*parents}
+
+
+def descendants(api: Api, identifier: str) -> int:
+    return sum(1 + descendants(api, child) for child in api.children(identifier))
+
+
+# -- files ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("place", ["repository", "outside"])
+def test_files_are_listed_and_continued_by_the_version_that_keeps_them(
+    place: str, installed: Callable[[str], Path], tmp_path: Path
+) -> None:
+    folder = tmp_path / place
+    if place == "repository":
+        _repository(folder, None)
+    else:
+        folder.mkdir()
+    made_up_tree(tmp_path / "made.jsonl")
+    with ModelServer() as model:
+        program = OpenCode(installed(FILES_VERSION), tmp_path)
+        program.prepare(model.url + "/v1")
+        (program.home / ".cache/opencode/version").write_text("21")  # else the cache is emptied
+        words = (str(tmp_path / "made.jsonl"), "--to-cwd", str(folder))
+        receipt = finder(
+            program, "convert", *words, "--to", "opencode-files", "--install", "--json"
+        )
+        new = copies(receipt)
+        assert [entry["id"] for entry in program.session_list(folder)] == [new["made-1"]]
+        chosen = ("--model", f"{PROVIDER}/{MODEL}")
+        program.run("run", "--session", new["made-1"], *chosen, "--", "Goon", cwd=folder).checked()
+        chat = [request for request in model.requests if request.purpose == "chat"][-1]
+        said = [m["content"].strip() for m in chat.conversation if m["role"] != "system"]
+        assert [text for text in said if text] == ["Ask 1.", "Said 2.", "Said 1.", "Goon"]
 
 
 # -- projects ---------------------------------------------------------------------------------
