@@ -1,4 +1,7 @@
-"""The picker in a real terminal: tmux draws it, passes keys and is asked what stands there."""
+"""The picker and the shells' completion in a real terminal.
+
+tmux draws it, passes keys and is asked what stands there.
+"""
 
 from __future__ import annotations
 
@@ -169,3 +172,35 @@ def test_a_folder_without_sessions(narrow: Terminal) -> None:
     narrow.until("There is no session here")
     narrow.type("Escape")
     narrow.until("status=0")
+
+
+SESSION = "ses_e07d57e46ffexIoFN5KG4FNMfR"
+SHELLS = {
+    "bash": ("bash --norc -i", 'eval "$(finder completion bash)"'),
+    "zsh": ("zsh -f -i", 'autoload -Uz compinit; compinit -D -u; eval "$(finder completion zsh)"'),
+    "fish": ("fish --no-config -i", "finder completion fish | source"),
+}
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_shells_complete(narrow: Terminal, shell: str) -> None:
+    start, load = SHELLS[shell]
+    if shutil.which(shell) is None:
+        pytest.skip(f"{shell} is not installed")
+    for line in (start, f"{load}; clear; echo rea''dy"):
+        narrow.type("-l", line)
+        narrow.type("Enter")
+    narrow.until("^ready")
+    for typed, completed in {
+        "finder get ses_e07d57e": f"finder get {SESSION}",
+        "finder get opencode:ses_e07d57e": f"finder get opencode:{SESSION}",
+        "finder find --tool=opt": "finder find --tool=opta",
+        "finder resume --in cl": "finder resume --in clacky",
+        "finder help exit": "finder help exit-codes",
+        "finder get ./bi": "finder get ./bin/",
+    }.items():
+        narrow.type("-l", typed)
+        narrow.type("Tab")
+        narrow.until(re.escape(completed) + " ?$")
+        narrow.type("C-u")
+        narrow.until(r"[#$%>] ?\n*\Z")
