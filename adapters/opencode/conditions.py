@@ -8,7 +8,7 @@ from __future__ import annotations
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
-from adapters.opencode.needles import not_ascii, quickest, untouched
+from adapters.opencode.needles import not_ascii, odd, quickest, untouched
 from finder.adapter import Want, Word
 from finder.words import folded
 
@@ -115,7 +115,7 @@ def _has(word: Word, table: str, columns: tuple[str, ...], values: list[Any]) ->
         if column in columns and column in word.fields:
             tests.append(_like(column, pattern, values))
             if not sure:
-                tests.append(not_ascii(column))
+                tests.append(odd(column) if compared.isascii() else not_ascii(column))
     if "directory" in columns and "directory" in word.fields:
         tests.append("directory = ''")  # where its messages may name one
     if compared.isascii() and "id" in word.fields:

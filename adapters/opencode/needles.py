@@ -11,6 +11,8 @@ from __future__ import annotations
 import re
 
 _LONG_ENOUGH = 4
+# Those letters, and the two signs that are ; and ` in other places of the table.
+_ODD = "ßẞſ\u212aﬀﬁﬂﬃﬄﬅﬆŉİẚ\u037e\u1fef"
 # LIKE stops at each place where the first letter of what it looks for stands.
 _RAREST_FIRST = "zqxjkvbwypgmfudhclrsnoaitea"
 
@@ -18,6 +20,12 @@ _RAREST_FIRST = "zqxjkvbwypgmfudhclrsnoaitea"
 def not_ascii(column: str) -> str:
     """The condition that a text has letters beyond ASCII."""
     return f"length({column}) <> length(CAST({column} AS BLOB))"
+
+
+def odd(column: str) -> str:
+    """The condition that a text has one of the letters that LIKE does not know."""
+    letters = " OR ".join(f"instr({column}, '{letter}')" for letter in _ODD)
+    return f"({not_ascii(column)} AND ({letters}))"
 
 
 def untouched(piece: str) -> str:

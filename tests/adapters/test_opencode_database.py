@@ -9,18 +9,20 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
 
+from adapters.opencode.conditions import condition
 from adapters.opencode.database import OpenCodeDatabase
 from finder.adapter import Store, Want, Word
 from finder.errors import StoreError
 from finder.model import Event, Json, JsonObject, Problem, Ref, Session
 from finder.places import Places
 from finder.testing import AdapterContract, fingerprint
+from finder.words import folded
 
 FIXTURES = Path(__file__).parents[2] / "fixtures" / "opencode-db"
 ADAPTER = OpenCodeDatabase()
@@ -237,6 +239,24 @@ def test_a_narrowed_listing_has_all_that_fits(want: Want, kept: Callable[[Sessio
     for identifier in wanted:
         assert found[identifier].messages == every[identifier].messages
         assert found[identifier].model == every[identifier].model
+
+
+def test_no_letter_that_is_equal_to_others_is_missed() -> None:
+    """All that a word stands for where case is ignored is found in SQL, also single letters."""
+    every = [chr(code) for code in range(128, 0x11000) if not 0xD800 <= code < 0xE000]
+    equal = [letter for letter in every if any(ord(one) < 128 for one in folded(letter))]
+    assert len(equal) == 16
+    with closing(sqlite3.connect(":memory:")) as connection:
+        connection.execute("CREATE TABLE session (id, title)")
+        for letter in equal:
+            title = f"x{letter}y"
+            connection.execute("INSERT INTO session VALUES (?, ?)", (letter, title))
+            word = folded(title)
+            for part in {word[a:b] for a in range(len(word)) for b in range(a + 1, len(word) + 1)}:
+                want = Want(words=((Word(part, ("title",)),),))
+                where, values = condition("session", ("id", "title"), want)
+                found = connection.execute(f"SELECT id FROM session{where}", values).fetchall()
+                assert (letter,) in found, part
 
 
 @pytest.mark.parametrize(
