@@ -71,7 +71,7 @@ def session_table(
     Args:
         now: milliseconds UTC.
         room: the terminal's width; None: as wide as needed.
-        numbered: rows can be named by their numbers, so that ids may be cut.
+        numbered: rows can be named by their numbers, so that ids may be cut, or left out.
         placed: with their directories.
     """
     with_subagents = any(row.subagents for row in rows)
@@ -86,10 +86,10 @@ def session_table(
         Column(title="TOOL"),
         Column(title="TITLE", least=24 if numbered else 14, most=_WIDEST_TITLE, share=5, kept=True),
         Column(title="SUB", right=True),
-        Column(title="MSGS", right=True),
+        Column(title="MSGS", right=True, least=4),
         Column(title="AGE", right=True),
         Column(title="DIRECTORY", least=9, keep_end=True, share=2),
-        Column(title="ID", least=10 if numbered else None, share=2, kept=True),
+        Column(title="ID", least=10 if numbered else None, share=2),
     ]
     shown = [index for index, column in enumerate(columns) if wanted.get(column.title, True)]
     lines = [_cells(number, row, now, home) for number, row in enumerate(rows, 1)]

@@ -27,7 +27,7 @@ def test_ages(ago: int, shown: str) -> None:
     assert age(None, NOW) == "?"
 
 
-def lines(room: int | None) -> list[str]:
+def lines(room: int | None, *, numbered: bool = False) -> list[str]:
     shelf = Shelf(Path("/shelf"))
     shelf.add(
         "ses_0123456789abcdef0123456789",
@@ -38,7 +38,7 @@ def lines(room: int | None) -> list[str]:
     )
     shelf.add("kid", parent="ses_0123456789abcdef0123456789", updated=1)
     answer = find(library(shelf), Query())
-    return list(session_table(answer.rows, now=NOW, home="/home/dev", room=room))
+    return list(session_table(answer.rows, now=NOW, home="/home/dev", room=room, numbered=numbered))
 
 
 @pytest.mark.parametrize("room", [40, 60, 80, 120, 200])
@@ -49,6 +49,21 @@ def test_a_table_fits_and_ids_stay_whole(room: int) -> None:
     assert "\x1b" not in "".join(shown)
     # The id alone takes 30 columns, and is never cut.
     assert room < 60 or all(width(one) <= room for one in shown)
+
+
+@pytest.mark.parametrize(
+    ("room", "left"),
+    [
+        (36, "# TOOL TITLE SUB AGE"),
+        (50, "# TOOL TITLE SUB MSGS AGE"),
+        (64, "# TOOL TITLE SUB MSGS AGE DIRECTORY"),
+        (80, "# TOOL TITLE SUB MSGS AGE DIRECTORY ID"),
+    ],
+)
+def test_where_rows_have_numbers_ids_give_way_first(room: int, left: str) -> None:
+    shown = lines(room, numbered=True)
+    assert " ".join(shown[0].split()) == left
+    assert all(width(one) <= room for one in shown)
 
 
 def test_in_a_pipe_there_is_room() -> None:
