@@ -206,3 +206,58 @@ def test_only_real_tables_and_stored_columns_count(tmp_path: Path) -> None:
 def test_chunks() -> None:
     assert list(sqlite.chunks(["a", "b", "c"], 2)) == [["a", "b"], ["c"]]
     assert list(sqlite.chunks([])) == []
+
+
+@pytest.mark.parametrize("wal", [False, True])
+def test_a_database_that_is_kept_open_shows_what_is_written_meanwhile(
+    tmp_path: Path, wal: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = database(tmp_path / "x.db", wal=wal)
+    opened: list[real.Connection] = []
+    connect = real.connect
+
+    def noted(*args: Any, **more: Any) -> real.Connection:
+        opened.append(connect(*args, **more))
+        return opened[-1]
+
+    with closing(connect(path)) as writer:
+        monkeypatch.setattr(real, "connect", noted)
+        with sqlite.kept_open():
+            assert sqlite.read(path, count) == sqlite.read(path, count) == 3
+            assert len(opened) == 1
+            for more in range(4, 7):
+                writer.execute("INSERT INTO t VALUES (9, 'y')")
+                writer.commit()
+                assert sqlite.read(path, count) == more
+        assert sqlite.read(path, count) == 6
+    for connection in opened:
+        with pytest.raises(real.ProgrammingError, match="closed"):
+            connection.execute("SELECT 1")
+
+
+def test_a_database_that_is_kept_open_can_be_locked_by_its_program(tmp_path: Path) -> None:
+    path = database(tmp_path / "x.db", wal=True)
+    with closing(real.connect(path, timeout=0)) as writer, sqlite.kept_open():
+        assert sqlite.read(path, count) == 3
+        writer.execute("BEGIN EXCLUSIVE")
+        writer.execute("DELETE FROM t")
+        writer.commit()
+        assert writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0
+        assert sqlite.read(path, count) == 0
+
+
+def test_what_fails_is_not_kept_open(tmp_path: Path) -> None:
+    path = database(tmp_path / "x.db")
+    with sqlite.kept_open():
+        with pytest.raises(StoreError):
+            sqlite.read(path, lambda c: c.execute("SELECT * FROM nothing"))
+        assert sqlite.read(path, count) == 3
+
+
+def test_columns_that_are_added_are_seen(tmp_path: Path) -> None:
+    path = database(tmp_path / "x.db")
+    assert sqlite.read(path, sqlite.tables)["t"] == ("a", "b")
+    with closing(real.connect(path)) as connection:
+        connection.execute("ALTER TABLE t ADD COLUMN c TEXT")
+        connection.commit()
+    assert sqlite.read(path, sqlite.tables)["t"] == ("a", "b", "c")
