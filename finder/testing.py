@@ -18,6 +18,7 @@ import hashlib
 import os
 import re
 import shutil
+import time
 from abc import abstractmethod
 from collections.abc import Iterator
 from itertools import islice
@@ -25,7 +26,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from finder import jsonio
-from finder.adapter import Adapter, Names, Outline, Store
+from finder.adapter import Adapter, Names, Outline, Store, Want
 from finder.errors import FinderError, NotFoundError, StoreError
 from finder.model import (
     EVENT_TYPES,
@@ -40,6 +41,7 @@ from finder.model import (
 )
 from finder.places import Places
 from finder.registry import Registry
+from finder.source import Source
 
 _UPDATE = "FINDER_UPDATE"
 _HOSTILE = (
@@ -174,6 +176,31 @@ class AdapterContract:
                     self._check_loss_is_named(home, whole, path, part)
                 path.write_bytes(data)
 
+    def test_what_was_told_before_is_told_only_of_what_has_not_changed(
+        self, tmp_path: Path
+    ) -> None:
+        for case in self.cases():
+            home = _copy(case / "store", tmp_path / case.name)
+            _settle(home)
+
+            def check(what: str, home: Path = home) -> None:
+                told = [self._headers(home, cache) for cache in (tmp_path / "cache", None)]
+                assert told[0] == told[1], what
+
+            check(f"{case.name} for the first time")
+            for path in some_of_each_kind(home, most=1):
+                data, status = path.read_bytes(), path.stat()
+                path.write_bytes(data[: len(data) // 2])
+                check(f"{path} is cut")
+                path.unlink()
+                check(f"{path} is gone")
+                path.write_bytes(data.replace(b"1", b"2").replace(b"e ", b"a "))
+                os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+                check(f"{path} is another of its size and time")
+                path.write_bytes(data)
+                _settle(home)
+                check(f"{path} is back")
+
     def test_events_are_made_anew_in_each_call(self) -> None:
         for _, _, session in self.all_sessions():
             once, again = (list(self.adapter.events(session.ref)) for _ in range(2))
@@ -269,6 +296,17 @@ class AdapterContract:
                     events = list(self.adapter.events(session.ref))
                     story[f"{store.path}:{session.ref.id}"] = [jsonio.dumps(e) for e in events]
         return story
+
+    def _headers(
+        self, home: Path, cache: Path | None
+    ) -> list[tuple[set[Problem], dict[str, Session]]]:
+        """What the stores below a home folder list, with the help of what is kept in `cache`."""
+        told = []
+        for store in self.stores(home):
+            source = Source(self.adapter, store, raw=False, cache=cache)
+            headers = {s.ref.id: s._replace(raw=None) for s in source.listing(Want())}
+            told.append((set(source.problems), headers))
+        return told
 
     def _check_loss_is_named(
         self, home: Path, whole: dict[str, list[bytes]], path: Path, part: int
@@ -379,6 +417,12 @@ def _copy(source: Path, target: Path) -> Path:
     for path in [target, *target.rglob("*")]:
         path.chmod(0o755 if path.is_dir() else 0o644)
     return target
+
+
+def _settle(folder: Path) -> None:
+    """Let all below a folder be of an hour ago, as nothing is kept of what is of this moment."""
+    for path in folder.rglob("*"):
+        os.utime(path, (time.time() - 3_600,) * 2)
 
 
 def _check_stream(events: list[Event], session: Session) -> None:
