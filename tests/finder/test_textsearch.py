@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
+import sqlite3
+import threading
 from collections.abc import Iterator
+from contextlib import closing
 from itertools import islice
 from pathlib import Path
 
@@ -21,6 +25,9 @@ from finder.places import Places
 from finder.registry import Registry
 from finder.textsearch import find_text
 from finder.words import Sought, folded
+from tests.bench.opencode_stores import make_database
+from tests.bench.planted import RARE_WORD
+from tests.bench.sessions import Shape
 from tests.memory import Memory, Shelf, library
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
@@ -261,3 +268,35 @@ def test_what_is_found_is_what_get_shows(held: Library) -> None:
         }
         answer = find_text(held, Query(limit=0, subagents=True), sought)
         assert {key_of(row.session) for row in answer.rows} == expected, word
+
+
+def test_what_stands_there_is_found_while_somebody_writes(tmp_path: Path) -> None:
+    make_database(tmp_path, Shape(sessions=80, text=300_000))
+    (path,) = tmp_path.rglob("opencode.db")
+    ended = threading.Event()
+
+    def write() -> None:
+        with closing(sqlite3.connect(path, timeout=10)) as writer:
+            writer.execute("PRAGMA journal_mode=WAL")
+            (session, message) = writer.execute("SELECT session_id, id FROM message").fetchone()
+            number = 0
+            while not ended.is_set():
+                number += 1
+                said = json.dumps({"type": "text", "text": f"axolotl {number}"})
+                row = (f"prt_zz{number:06}", message, session, 1, 1, said)
+                writer.execute("INSERT INTO part VALUES (?, ?, ?, ?, ?, ?)", row)
+                writer.commit()
+                if number % 20 == 0:
+                    writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    try:
+        for _ in range(15):
+            answer = find_text(opened(tmp_path), Query(), Sought.of([RARE_WORD]))
+            assert answer.problems == ()
+            assert len(answer.rows) == 3
+    finally:
+        ended.set()
+        thread.join()
+    assert len(find_text(opened(tmp_path), Query(), Sought.of(["axolotl"])).rows) == 1
