@@ -127,7 +127,8 @@ class _Hearing:
         if not here[0].synthetic:
             self.said |= found
         self.together = self.together or found == self.wanted
-        self.best = _best([*self.best, *here])
+        new = [place for place in here if not any(_is_said_in(place, b) for b in self.best)]
+        self.best = _best([*self.best, *new])
 
     @property
     def is_sure(self) -> bool:
@@ -156,6 +157,11 @@ def _places(seq: int, event: Event, role: Role | None, terms: Sequence[Term]) ->
         if numbers:
             found.append(_Place(seq, event, role, field, text, numbers))
     return found
+
+
+def _is_said_in(place: _Place, other: _Place) -> bool:
+    """Whether it only says again what another does: a tool's output, told as a subagent's too."""
+    return place.text == other.text and (place.synthetic or not other.synthetic)
 
 
 def _best(places: list[_Place]) -> list[_Place]:

@@ -125,6 +125,18 @@ def test_quotes_are_few_and_show_every_term() -> None:
     assert [quote.seq for quote in hits.quotes] == [0, 1, 50]
 
 
+def test_what_is_said_again_is_quoted_once() -> None:
+    story: list[Event] = [
+        Text(text="a needle", labels=("synthetic",)),
+        ToolResult(call="c", output="a needle"),
+        Subagent(result="a needle"),
+        Text(text="a needle, again"),
+    ]
+    hits = hit(story, Sought.of(["needle"]))
+    assert hits is not None
+    assert [quote.seq for quote in hits.quotes] == [0, 1, 3]
+
+
 def test_a_long_text_is_cut_around_the_words_at_spaces() -> None:
     text = "word " * 500 + "the needle here " + "word " * 500
     hits = hit([Text(text=text)], Sought.of(["needle"]))
