@@ -251,13 +251,14 @@ def _numbered(events: Iterable[Event]) -> Iterator[Numbered]:
 
 
 def _live(items: list[Numbered]) -> list[Numbered]:
-    """What is in the live context.
+    """What is in the live context: neither undone nor kept from the model, and not left behind.
 
     Adapters label what left it. For a stream without any such label, what stands before the
     last compaction that came to a summary has left, but for the tail that it says it kept.
     """
+    sent = [item for item in items if "hidden" not in item.event.labels]
     if any("compacted" in item.event.labels for item in items):
-        return [item for item in items if "compacted" not in item.event.labels]
+        return [item for item in sent if "compacted" not in item.event.labels]
     start = len(items)
     summarised = False
     for item in reversed(items):
@@ -266,9 +267,9 @@ def _live(items: list[Numbered]) -> list[Numbered]:
             start = item.seq
             break
     else:
-        return items
+        return sent
     compaction = items[start].event
     kept = getattr(compaction, "keep", None)
     if kept is not None:
         start = next((i.seq for i in items[:start] if i.event.record == kept), start)
-    return items[start:]
+    return [item for item in sent if item.seq >= start]

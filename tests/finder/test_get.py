@@ -196,6 +196,13 @@ def test_live_is_what_has_not_left_the_context() -> None:
     assert told(events, live=True) == [(1, None), (2, "kept"), (3, "summary"), (4, "new")]
 
 
+def test_what_was_undone_is_not_live() -> None:
+    events: list[Event] = [Text(text="said"), Text(text="undone", labels=("hidden",))]
+    assert told(events, live=True) == [(0, "said")]
+    cut = [Text(text="old"), Compaction(), Text(text="sum", labels=("summary",)), *events]
+    assert told(cut, live=True) == [(1, None), (2, "sum"), (3, "said")]
+
+
 def test_live_without_labels_goes_by_the_last_finished_compaction() -> None:
     events: list[Event] = [
         Message(record="m0"),
