@@ -17,6 +17,7 @@ ROOT = Path(__file__).parents[1]
 LEVELS = [
     {"finder", "finder.model", "finder.event"},
     {"finder.errors", "finder.places", "finder.words", "finder.content", "finder.typos"},
+    {"finder.turns"},
     {"finder.files"},
     {"finder.jsonio", "finder.sqlite", "finder.catalogue"},
     {"finder.writing"},

@@ -30,7 +30,7 @@ from finder.model import (
     ToolResult,
 )
 from finder.render.wording import Fact, said_of
-from finder.writing import Turn, turns
+from finder.turns import Turn, turns
 
 Subagents = Sequence[tuple[int, Session, Sequence[Event] | None]]
 """The tree below a session, parents first: depth (1 is a child), header, story.
