@@ -49,8 +49,9 @@ _WITHOUT_IDS: dict[str, tuple[str, ...]] = {
 }
 _IDENTITY = {"message": "role", "attachment": "name", "opaque": "kind", "notice": "kind"}
 _ALIKE = frozenset({"message", "compaction", "notice", "opaque"})  # each is like others of its type
-# What says the same in another type of event: the text of a thought told as an answer.
-_WORDS = ("text", "output", "result", "prompt")
+# What says the same in another type of event, such as the text of a thought told as an answer, or
+# in one that has kept little else.
+_WORDS = ("text", "output", "result", "prompt", "data", "url")
 
 
 class Item(NamedTuple):
@@ -307,8 +308,10 @@ def _apart(event: Event) -> Hashable:
 
 
 def _content(item: Item) -> Hashable:
+    """What tells which event it is; of equal texts one may sum up what the other is a part of."""
     event = item.event
-    return event.type, item.call, *[_hashable(getattr(event, n)) for n in _CONTENT[event.type]]
+    named = item.call if event.type != "text" else "summary" in event.labels
+    return event.type, named, *[_hashable(getattr(event, n)) for n in _CONTENT[event.type]]
 
 
 def _without_ids(item: Item) -> Hashable:
