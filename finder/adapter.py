@@ -75,10 +75,12 @@ class Word(NamedTuple):
     Attributes:
         fields: where it may stand: anywhere in title, directory and agent; at the beginning of
             an id, or behind its first underscore. It is known not to stand in the others.
+        plain: it is known to stand there in ASCII letters only, such as "ss" and not "ß".
     """
 
     text: str
     fields: tuple[str, ...] = ALL_FIELDS
+    plain: bool = False
 
 
 class Want(NamedTuple):

@@ -21,16 +21,17 @@ from typing import TYPE_CHECKING, NamedTuple
 from finder import files
 from finder.adapter import ALL_FIELDS, Word
 from finder.errors import FinderError
-from finder.words import folded
+from finder.words import EQUAL_TO_ASCII, folded
 
 if TYPE_CHECKING:
     from finder.adapter import Names
     from finder.source import Source
 
-_HEAD = "finder vocabulary 2"
+_HEAD = "finder vocabulary 3"
 _MOST_BYTES = 64 << 20
 _PIECE = 1 << 20  # characters that are taken apart at once
 _RUN = r"[^\W_]+"
+_EQUAL = frozenset(EQUAL_TO_ASCII)
 
 
 class Words(NamedTuple):
@@ -39,21 +40,27 @@ class Words(NamedTuple):
     Attributes:
         text: the words of all titles and innermost folders, one a line.
         directories, agents: each with a line break after it.
+        disguised: words of all of these in which other letters are equal to ASCII ones, such as
+            "strasse" for "Straße".
         sure: this is all there is.
     """
 
     text: str
     directories: str
     agents: str
+    disguised: str
     sure: bool
 
     @classmethod
     def all_of(cls, several: Sequence[Words]) -> Words:
         """Those of several stores together."""
-        texts = "\n".join(one.text for one in several)
-        directories = "".join(one.directories for one in several)
-        agents = "".join(one.agents for one in several)
-        return cls(texts, directories, agents, all(one.sure for one in several))
+        return cls(
+            text="\n".join(one.text for one in several),
+            directories="".join(one.directories for one in several),
+            agents="".join(one.agents for one in several),
+            disguised="".join(one.disguised for one in several),
+            sure=all(one.sure for one in several),
+        )
 
     @property
     def words(self) -> set[str]:
@@ -64,14 +71,17 @@ class Words(NamedTuple):
         """A word with those of the fields in which it can stand, as far as this tells."""
         if not self.sure:
             return Word(word, tuple(fields))
+        runs = re.findall(_RUN, word)
         there = {
-            "title": all(run in self.text for run in re.findall(_RUN, word)),
+            "title": all(run in self.text for run in runs),
             # Where a session has no directory, its messages may name one.
             "directory": word in self.directories or "\n\n" in f"\n{self.directories}",
             "agent": word in self.agents,
             "id": True,
         }
-        return Word(word, tuple(field for field in fields if there[field]))
+        parts = [*runs, *set(word).intersection(";`")]
+        plain = word.isascii() and not any(part in self.disguised for part in parts)
+        return Word(word, tuple(field for field in fields if there[field]), plain)
 
 
 class _Kept(NamedTuple):
@@ -106,7 +116,8 @@ def words_of(source: Source, cache: Path | None, *, anew: bool = False) -> Words
     newest = max(named.newest or 0, kept.newest if kept else 0)
     words = _words(named, sure=kept is None)
     if kept is not None:
-        words = Words("\n".join(sorted(kept.words.words | words.words)), "", "", sure=False)
+        text = "\n".join(sorted(kept.words.words | words.words))
+        words = Words(text, "", "", "", sure=False)
     if not source.failed:
         proven = words._replace(sure=words.sure and settled)
         _write(path, source.store.path, _Kept(stamp, newest, proven))
@@ -125,8 +136,15 @@ def _words(named: Names, *, sure: bool) -> Words:
     for text in ("\n".join([*titles, *inner]), *long):
         for piece in _pieces(folded(text)):
             words.update(re.findall(_RUN, piece))
-    lines = "\n".join(sorted(words))
-    return Words(lines, _lines(named.directories), _lines(named.agents), sure)
+    spaced = {word for texts in named[:3] for text in texts for word in text.split()}
+    disguised = {word for word in spaced if not _EQUAL.isdisjoint(word)}
+    return Words(
+        text="\n".join(sorted(words)),
+        directories=_lines(named.directories),
+        agents=_lines(named.agents),
+        disguised=_lines(disguised),
+        sure=sure,
+    )
 
 
 def _pieces(text: str) -> Iterator[str]:
@@ -152,19 +170,20 @@ def _file(cache: Path, store: Path) -> Path:
 
 def _read(path: Path, store: Path) -> _Kept | None:
     try:
-        text = files.read(path, _MOST_BYTES).decode("utf-8", "surrogatepass")
-        head, of, stamp, newest, sure, rest = text.split("\n", 5)
-        words, directories, agents = rest.split("\0")
+        data = files.read(path, _MOST_BYTES).decode("utf-8", "surrogatepass")
+        head, of, stamp, newest, sure, rest = data.split("\n", 5)
+        text, directories, agents, disguised = rest.split("\0")
         if head != _HEAD or of != repr(str(store.absolute())):
             return None
-        return _Kept(stamp, int(newest), Words(words, directories, agents, sure == "sure"))
+        words = Words(text, directories, agents, disguised, sure == "sure")
+        return _Kept(stamp, int(newest), words)
     except (FinderError, ValueError):
         return None
 
 
 def _write(path: Path, store: Path, kept: _Kept) -> None:
     of, sure = repr(str(store.absolute())), "sure" if kept.words.sure else "not sure"
-    texts = (text.replace("\0", " ") for text in kept.words[:3])
+    texts = (text.replace("\0", " ") for text in kept.words[:4])
     data = "\n".join([_HEAD, of, kept.stamp, str(kept.newest), sure, "\0".join(texts)])
     # A cache folder that cannot be written costs time, nothing else.
     with contextlib.suppress(FinderError):

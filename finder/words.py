@@ -11,6 +11,10 @@ import unicodedata
 from collections.abc import Iterable
 from typing import NamedTuple
 
+# All letters and signs beyond ASCII that are equal to ASCII ones where case is ignored: ss, s, k,
+# ligatures, ʼn, i̇, aʾ, and what is ; and ` in other places of the table.
+EQUAL_TO_ASCII = "ßẞſ\u212aﬀﬁﬂﬃﬄﬅﬆŉİẚ\u037e\u1fef"
+
 
 def folded(text: str) -> str:
     """Text in the form in which it is compared: without case, accents composed."""

@@ -107,7 +107,7 @@ def _in_id(word: str, table: str, values: list[Any]) -> str:
 def _has(word: Word, table: str, columns: tuple[str, ...], values: list[Any]) -> list[str]:
     """That a word stands in one of its fields: any of these tests."""
     compared = folded(word.text)
-    needle = untouched(compared)
+    needle = compared if word.plain else untouched(compared)
     sure = needle == compared or len(needle) >= _SHORTEST
     pattern = f"%{_escaped(quickest(needle) if sure else compared)}%"
     tests = []

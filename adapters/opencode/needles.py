@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import re
 
+from finder.words import EQUAL_TO_ASCII
+
 _LONG_ENOUGH = 4
-# Those letters, and the two signs that are ; and ` in other places of the table.
-_ODD = "ßẞſ\u212aﬀﬁﬂﬃﬄﬅﬆŉİẚ\u037e\u1fef"
 # LIKE stops at each place where the first letter of what it looks for stands.
 _RAREST_FIRST = "zqxjkvbwypgmfudhclrsnoaitea"
 
@@ -24,7 +24,7 @@ def not_ascii(column: str) -> str:
 
 def odd(column: str) -> str:
     """The condition that a text has one of the letters that LIKE does not know."""
-    letters = " OR ".join(f"instr({column}, '{letter}')" for letter in _ODD)
+    letters = " OR ".join(f"instr({column}, '{letter}')" for letter in EQUAL_TO_ASCII)
     return f"({not_ascii(column)} AND ({letters}))"
 
 
