@@ -201,10 +201,9 @@ class _Listing:
         newest = want.newest if want and "time_updated" in self.tables[table] else None
         if newest is not None:
             where, values = last_updated(self.connection, table, where, values, newest)
-        query = self._select(table, want is None or want.raw)
-        if where:
             # The count is worked out for the rows that are kept only.
-            query += f" WHERE s.rowid IN (SELECT rowid FROM {table}{where})"
+            where = f" WHERE s.rowid IN (SELECT rowid FROM {table}{where})"
+        query = self._select(table, want is None or want.raw) + where
         return self.connection.execute(query, values).fetchall()
 
     def _header(self, table: str, row: sqlite3.Row, want: Want | None) -> Session | None:
