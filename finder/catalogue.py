@@ -51,13 +51,13 @@ class Seen:
         """With all of the others to begin with."""
         self.states: dict[str, str] = dict(others.states) if others else {}
         self.settled: bool = others is None or others.settled
+        self._latest = time.time_ns() - _UNSETTLED_NS
 
     def __call__(self, path: str | Path) -> None:
         text = str(path)
-        if text in self.states:
-            return
-        self.states[text], changed = _state(text)
-        self.settled = self.settled and time.time_ns() - changed > _UNSETTLED_NS
+        if text not in self.states:
+            self.states[text], changed = _state(text)
+            self.settled = self.settled and changed < self._latest
 
 
 class Catalogue:

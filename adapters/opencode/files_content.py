@@ -13,7 +13,7 @@ session's parts all stay. What is left is told at the end of its session, labell
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -233,12 +233,21 @@ def left_by_session(
     return found
 
 
-def left(layout: Layout, seen: Seen) -> Sequence[str]:
-    """The folders of parts that do not say their session and are of no message that is there."""
-    folders = layout.messages, layout.parts
-    for folder in (*folders, *(layout.messages / name for name in names(layout.messages))):
-        seen(folder)
-    return _listed_index(*folders).left
+def left(layout: Layout, seen: Seen, listed: Mapping[str, Sequence[str]]) -> Sequence[str]:
+    """The folders of parts that do not say their session and are of no message that is there.
+
+    `listed`: the messages of sessions whose folders are among what is `seen`.
+    """
+    seen(layout.messages)
+    seen(layout.parts)
+    found = set(names(layout.parts))
+    for session in names(layout.messages):
+        messages = listed.get(session)
+        if messages is None:
+            seen(layout.messages / session)
+            messages = _readable(layout.messages / session)
+        found.difference_update(messages)
+    return sorted(found)
 
 
 def _without_message(layout: Layout, session: str) -> list[str]:

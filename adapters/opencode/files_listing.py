@@ -43,6 +43,8 @@ class Listing:
         self.want = want
         self.problems: list[Problem] = []
         self._messages = str(layout.messages)
+        self._folders = Seen()  # of messages, each looked at before it was listed
+        self._listed: dict[str, list[str]] = {}  # what is in them
 
     def found(self) -> Iterator[Session | Problem]:
         """The sessions that are wanted, then the problems.
@@ -105,8 +107,12 @@ class Listing:
             return
         read.sort(key=lambda item: updated(item[0]), reverse=True)
         info = read[0][0]
-        seen(self.layout.messages / session)
+        folder = self.layout.messages / session
+        seen(folder)
+        self._folders(folder)
         stems = self._stems(session)
+        if stems is not None:
+            self._listed[session] = stems
         said = self._said_by_messages(session, info, stems or [], seen)
         yield header(
             Ref(self.tool, self.store, session),
@@ -201,9 +207,8 @@ class Listing:
         from adapters.opencode import files_content
 
         if names_left is None and catalogue is not None and not layout.parts_by_session:
-            seen = Seen()
-            names_left = files_content.left(layout, seen)
-            catalogue.keep("left", seen, names_left)
+            names_left = files_content.left(layout, self._folders, self._listed)
+            catalogue.keep("left", self._folders, names_left)
         return files_content.left_by_session(layout, names_left)
 
     def _left(self, session: str) -> Iterator[Session]:
