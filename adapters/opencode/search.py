@@ -38,10 +38,13 @@ _FIRST_PAGE = _FIRST_CHUNK * (1 + _GROWTH + _GROWTH**2)
 
 def candidates(path: Path, tool: str, sought: Sought, want: Want | None) -> Iterator[Candidate]:
     """The sessions that may have all terms, the last updated first."""
-    sieves = [Sieve(term) for term in sought.terms]
+    # What has no letters stands nearly everywhere, and no part of it surely as it is typed.
+    sieves = [Sieve(term) for term in sought.terms if term.pieces]
     beside_it = _Files.of(path.parent)
 
     def having(chunk: Sequence[_Dated]) -> set[str]:
+        if not sieves:
+            return {identifier for identifier, _ in chunk}
         return sqlite.read(path, _Search(path, sieves, beside_it, chunk).having)
 
     for page in _pages(path, want):

@@ -204,7 +204,7 @@ def test_an_adapter_that_fails_while_it_proposes_is_a_problem(
 # -- over the fixtures: what get shows is what is found ------------------------------------------
 
 STORES = sorted(path.parent for path in FIXTURES.glob("*/*/ABOUT*"))
-_WORDS = 60
+_WORDS = 40
 
 
 @pytest.fixture(scope="module", params=STORES, ids=lambda path: "/".join(path.parts[-2:]))
