@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rapidfuzz.distance import OSA
 
-from finder.match import Matcher, typos_allowed
+from finder.match import Matcher, _near, typos_allowed
 
 LETTERS = "abcdö"
 
@@ -30,12 +30,11 @@ def test_no_word_that_is_near_is_missed(word: str, data: st.DataObject) -> None:
     for _ in range(typos_allowed(word)):
         other = mistyped(data, other)
     others = [other, *data.draw(st.lists(st.text(alphabet=LETTERS, max_size=12)))]
-    matcher = Matcher([word])
-    matcher.learn_words(others)
-    assert matcher.close(word) == {
-        found
-        for found in others
-        if OSA.distance(word, found) <= min(typos_allowed(word), typos_allowed(found))
+    distances = {found: OSA.distance(word, found) for found in others}
+    assert _near(word, others) == {
+        found: distance
+        for found, distance in distances.items()
+        if distance <= min(typos_allowed(word), typos_allowed(found))
     }
 
 
