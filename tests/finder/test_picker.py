@@ -16,8 +16,8 @@ from prompt_toolkit.input import PipeInput, create_pipe_input
 from prompt_toolkit.output import DummyOutput
 
 from finder.adapter import Want
-from finder.cli.picker.screen import Leave
-from finder.cli.picker.session import Picker, targets
+from finder.cli.picker.screen import CUT, Leave
+from finder.cli.picker.session import Picker, story_lines, targets
 from finder.cli.picker.state import Choice, State
 from finder.cli.picker.work import Searching
 from finder.cli.setting import Setting
@@ -308,6 +308,28 @@ def test_a_story_that_cannot_be_read_is_said_in_the_preview(pipe: PipeInput, she
 
     screen = drive(picker(pipe, Paper(120, 30), adapter=Torn(shelf)), pipe, ("is locked", ""))
     assert "the beginning" in screen
+
+
+def test_of_a_long_story_only_the_beginning_is_read(pipe: PipeInput, shelf: Shelf) -> None:
+    shelf.stories["ses_0"] = [event for n in range(9) for event in said(f"text {n}")]
+    read = 0
+
+    class Watched(Memory):
+        def events(self, ref: Ref) -> Iterator[Event]:
+            nonlocal read
+            for read, event in enumerate(super().events(ref), 1):
+                yield event
+
+    one = picker(pipe, Paper(), adapter=Watched(shelf))
+    row = one.state.answer.rows[0]
+    library = one.searching.library
+    begun = list(story_lines(one.setting, library, row, 80, 2))
+    assert read == 5
+    assert begun[-1] == CUT
+    assert "text 1" in "".join(begun)
+    whole = list(story_lines(one.setting, library, row, 80, 9))
+    assert CUT not in whole
+    assert list(story_lines(one.setting, library, row, 80)) == whole
 
 
 def test_an_adapter_that_breaks_is_not_a_hang(pipe: PipeInput, shelf: Shelf) -> None:

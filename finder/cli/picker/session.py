@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import TYPE_CHECKING
 
 from prompt_toolkit.input import Input
@@ -24,7 +23,7 @@ from finder.library import Library
 if TYPE_CHECKING:
     from finder.get import Numbered
 
-_MOST_EVENTS, _MOST_LINES = 500, 2_000  # of a story in the preview; the pager shows all
+_MOST_MESSAGES, _MOST_LINES = 100, 2_000  # of a story in the preview; the pager shows all
 _DOCUMENTS = ("html", "markdown")
 
 
@@ -141,7 +140,7 @@ class Picker:
     def _preview(self, asked: tuple[Row, int, int], wanted: Wanted) -> None:
         row, width, height = asked
         row = row._replace(subagents=())  # a long list of them would stand before the story
-        lines = story_lines(self.setting, self.searching.library, row, width, _MOST_EVENTS)
+        lines = story_lines(self.setting, self.searching.library, row, width, _MOST_MESSAGES)
         for part, whole in portions(lines, height, _MOST_LINES):
             if not wanted():
                 return
@@ -173,11 +172,11 @@ def story_lines(
 ) -> Iterator[str]:
     """A session's transcript; what cannot be read of it is said in its place.
 
-    With `most` only so many events are read, and `CUT` is the last line if there are more.
+    With `most` only so many messages are read, and `CUT` is the last line if there are more.
     """
     # Imported for the first story, not for the first screen.
     from finder.get import Choice as Events
-    from finder.get import story
+    from finder.get import Left, story
     from finder.render import transcript
     from finder.render.look import Look
     from finder.render.look import coloured as paint
@@ -191,13 +190,14 @@ def story_lines(
         row.entry, row.subagents, home=setting.home, paint=look.paint, room=width, listed=False
     )
     ended: list[str] = []
+    left = Left()
 
     def told() -> Iterator[Numbered]:
         """What a store's failure leaves of it."""
         try:
-            events = story(setting.registry, library, row.session.ref, Events())
-            yield from events if most is None else islice(events, most)
-            if most is not None and next(events, None) is not None:
+            chosen = Events(first=most)
+            yield from story(setting.registry, library, row.session.ref, chosen, left)
+            if left.messages != 0:
                 ended.append(CUT)
         except FinderError as error:
             ended.extend(("", *look.text(f"! {error.message}", "warn")))
