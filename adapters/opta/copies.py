@@ -94,8 +94,10 @@ def _by_system(item: JsonObject) -> bool:
     return item.get("role") == "system"
 
 
-def scan(store: Path) -> Iterator[Files | Problem]:
+def scan(store: Path, id_: str | None = None) -> Iterator[Files | Problem]:
     """The files of each session in a store, without opening any; and what cannot be listed.
+
+    With an id those of that one, without listing the others.
 
     Raises:
         StoreError: the store is not there or cannot be listed.
@@ -114,7 +116,7 @@ def scan(store: Path) -> Iterator[Files | Problem]:
     found: dict[str, Files] = {}
     for folder in _session_folders(store):
         try:
-            entries = listing(folder)
+            entries = listing(folder) if id_ is None else _named(folder, id_)
         except OSError as error:
             yield files.problem_of(folder, error)
             continue
@@ -122,7 +124,7 @@ def scan(store: Path) -> Iterator[Files | Problem]:
             try:
                 _sort_in(entry, found)
             except OSError as error:
-                yield files.problem_of(Path(entry.path), error)
+                yield files.problem_of(Path(entry), error)
     for session in found.values():
         if session.documents or session.logs:
             yield session
@@ -144,8 +146,15 @@ def listing(folder: Path) -> list[os.DirEntry[str]]:
     return sorted(seen, key=lambda entry: entry.name)
 
 
-def _sort_in(entry: os.DirEntry[str], found: dict[str, Files]) -> None:
-    path = Path(entry.path)
+def _named(folder: Path, id_: str) -> list[Path]:
+    """What of a folder's entries a session of this id may be in."""
+    if id_.startswith(".") or set(id_) & set("/\\\0"):  # no name, but perhaps a path
+        return []
+    return [path for path in (folder / id_, folder / f"{id_}.json") if os.path.lexists(path)]
+
+
+def _sort_in(entry: os.DirEntry[str] | Path, found: dict[str, Files]) -> None:
+    path = Path(entry)
     if entry.name.endswith(".json"):  # also a folder of that name: reading it names the problem
         if entry.name != "index.json":
             found.setdefault(path.stem, Files(path.stem)).documents.append(path)

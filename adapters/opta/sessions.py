@@ -80,7 +80,7 @@ def story(store: Path, id_: str) -> Iterator[Event]:
         NotFoundError: there is no such session.
         StoreError: nothing of it can be read.
     """
-    for item in copies.scan(store):
+    for item in copies.scan(store, id_):
         if isinstance(item, Problem) or item.id not in (None, id_):
             continue
         found = _load(item, store, Seen())

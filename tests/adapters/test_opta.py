@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -827,3 +828,32 @@ def test_what_opta_keeps_beside_its_sessions_is_none(tmp_path: Path) -> None:
     written(folder / "steps.jsonl", {"sessionId": "b", "actionId": "a", "seq": 1})
     for part in (tmp_path, folder.parent, folder, *folder.iterdir()):
         assert ADAPTER.detect(part) is None
+
+
+def test_a_story_is_told_without_listing_all_sessions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(FIXTURES / "home" / "store", tmp_path / "home")
+    stores = stores_below(ADAPTER, tmp_path / "home")
+    refs = [s.ref for at in stores for s in ADAPTER.sessions(at) if isinstance(s, Session)]
+    assert len(refs) > 20
+    listed: list[str] = []
+    scandir = os.scandir
+
+    def counted(folder: Any) -> Any:
+        listed.append(str(folder))
+        return scandir(folder)
+
+    monkeypatch.setattr(os, "scandir", counted)
+    for ref in refs:
+        assert list(ADAPTER.events(ref))
+    assert not [folder for folder in listed if folder.endswith("/sessions")]
+
+
+@pytest.mark.parametrize("odd", ["", ".", "..", "../x", "a/b", "x\0y", "\ud800", "n" * 5_000])
+def test_an_id_that_is_no_name_names_no_session(tmp_path: Path, odd: str) -> None:
+    written(tmp_path / "sessions/a.json", chat("a", HELLO))
+    written(tmp_path / "x.json", chat("x", HELLO))
+    (store,) = stores_below(ADAPTER, tmp_path / "sessions")
+    with pytest.raises(NotFoundError):
+        list(ADAPTER.events(Ref("opta", str(store.path), odd)))
