@@ -288,7 +288,9 @@ class _Search:
         """
         if all(source.floor is None for source in self.library.sources):
             return rows  # all that fits has been looked at
-        recent = self.library.outlines(Want(since=rows[limit].session.updated))
+        last = rows[limit].session.updated or 0
+        outlines = self.library.outlines(Want(since=last))
+        recent = [key for key, outline in outlines.items() if (outline.updated or 0) >= last]
         if len(recent) > _MOST_RECENT:
             return None
         self._judge(self.library.and_below(recent), lambda _: None)
