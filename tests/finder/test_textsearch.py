@@ -7,7 +7,8 @@ import re
 import shutil
 import sqlite3
 import threading
-from collections.abc import Iterator
+import unicodedata
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from itertools import islice
 from pathlib import Path
@@ -19,7 +20,7 @@ from finder.content import fields
 from finder.errors import StoreError
 from finder.find import Answer, Query
 from finder.get import Choice, story
-from finder.library import Library, key_of
+from finder.library import Key, Library, key_of
 from finder.model import Event, Message, Problem, Text
 from finder.places import Places
 from finder.registry import Registry
@@ -220,8 +221,8 @@ def opened(folder: Path) -> Library:
     return Library.open(Registry.installed(), places, [folder])
 
 
-def texts(held: Library) -> dict[tuple[str, str], list[str]]:
-    """What `get` shows of each session, folded."""
+def stories(held: Library) -> dict[Key, list[Event]]:
+    """What `get` shows of each session."""
     found = {}
     registry = Registry.installed()
     keys = held.keys(Want())
@@ -229,12 +230,12 @@ def texts(held: Library) -> dict[tuple[str, str], list[str]]:
     for key in keys:
         entry = held.entry(key)
         assert entry is not None
-        events = story(registry, held, entry.session.ref, Choice())
-        found[key] = [folded(text) for item in events for _, text in fields(item.event)]
+        items = story(registry, held, entry.session.ref, Choice())
+        found[key] = [item.event for item in items]
     return found
 
 
-def samples(told: dict[tuple[str, str], list[str]]) -> Iterator[str]:
+def samples(told: dict[Key, list[str]]) -> Iterator[str]:
     """Words of all kinds: common and rare, whole and cut, of any script, and of none."""
     words: dict[str, int] = {}
     for lists in told.values():
@@ -256,7 +257,8 @@ def samples(told: dict[tuple[str, str], list[str]]) -> Iterator[str]:
 
 
 def test_what_is_found_is_what_get_shows(held: Library) -> None:
-    told = texts(held)
+    shown = stories(held)
+    told = {key: list(map(folded, searched(events))) for key, events in shown.items()}
     for word in samples(told):
         sought = Sought.of([word])
         if not sought.terms:
@@ -268,6 +270,22 @@ def test_what_is_found_is_what_get_shows(held: Library) -> None:
         }
         answer = find_text(held, Query(limit=0, subagents=True), sought)
         assert {key_of(row.session) for row in answer.rows} == expected, word
+        for row in answer.rows:
+            assert row.heard is not None
+            for quote in row.heard.hit.quotes:
+                event = shown[key_of(row.session)][quote.seq]
+                assert (event.type, event.record, event.role, event.labels) == (
+                    quote.type, quote.record, quote.role, quote.labels,
+                )  # fmt: skip
+                assert any(quote.snippet in normalised(text) for text in searched([event]))
+
+
+def searched(events: Iterable[Event]) -> Iterator[str]:
+    return (text for event in events for _, text in fields(event))
+
+
+def normalised(text: str) -> str:
+    return unicodedata.normalize("NFC", text)
 
 
 def test_what_stands_there_is_found_while_somebody_writes(tmp_path: Path) -> None:
