@@ -122,7 +122,7 @@ def command(  # noqa: PLR0913  (one parameter for each option)
     # Rows may have been read while they were printed.
     tell_problems([problem for problem in library.problems if problem not in answer.problems])
     if chosen == "table" and setting.terminal:
-        remember(setting, [row.entry for row in answer.rows], roots)
+        remember(setting, (row.entry for row in answer.rows), roots)
     if chosen == "table" and setting.terminal and answer.more:
         say(f"The first {len(answer.rows)} are shown; --limit 0 shows all.", aside=True)
     # A store that fails on the way has answered in part.

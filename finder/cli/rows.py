@@ -10,7 +10,8 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -33,14 +34,17 @@ class Shown(NamedTuple):
     roots: tuple[str, ...]
 
 
-def remember(setting: Setting, entries: Sequence[Entry], roots: Sequence[str]) -> None:
+def remember(setting: Setting, entries: Iterable[Entry], roots: Sequence[str]) -> None:
     """Keep the rows that are being shown on the user's terminal."""
-    if setting.screen is None or not setting.terminal or not entries:
+    if setting.screen is None or not setting.terminal:
+        return
+    shown = [entry.session.ref for entry in islice(entries, _MOST_ROWS)]
+    if not shown:
         return
     from finder import jsonio
 
     path = _file(setting, setting.screen)
-    refs = [(entry.session.ref.tool, entry.session.ref.id) for entry in entries[:_MOST_ROWS]]
+    refs = [(ref.tool, ref.id) for ref in shown]
     kept = {"roots": [str(setting.path(root)) for root in roots], "rows": refs}
     temporary = path.with_name(f"{path.stem}.{os.getpid()}.tmp")
     # A cache folder that cannot be written is no reason to keep the list from the user.
