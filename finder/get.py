@@ -10,8 +10,9 @@ from typing import NamedTuple
 
 from finder.adapter import Want
 from finder.errors import AmbiguousError, NotFoundError, StoreError
+from finder.event import spoken
 from finder.library import Below, Entry, Key, Library, key_of, parent_of
-from finder.model import Event, Message, Ref, Role, Session
+from finder.model import Event, Ref, Session
 from finder.registry import Registry
 
 _MOST_CANDIDATES = 20
@@ -239,15 +240,8 @@ def _opens(item: Numbered) -> bool:
 
 def _numbered(events: Iterable[Event]) -> Iterator[Numbered]:
     """Number the events; those that do not say who speaks get the role of their message."""
-    message: str | None = None
-    role: Role | None = None
-    for seq, event in enumerate(events):
-        if isinstance(event, Message):
-            message, role = event.record, event.role
-        elif event.role is None and role is not None and event.message in {None, message}:
-            yield Numbered(seq, replace(event, role=role))
-            continue
-        yield Numbered(seq, event)
+    for seq, (event, role) in enumerate(spoken(events)):
+        yield Numbered(seq, event if event.role == role else replace(event, role=role))
 
 
 def _live(items: list[Numbered]) -> list[Numbered]:
