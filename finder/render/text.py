@@ -99,6 +99,9 @@ def wrapped(text: str, columns: int) -> Iterator[str]:
     Nothing is left out but one space at such a break.
     """
     columns = max(columns, 2)  # of a wide character
+    if text.isascii():
+        yield from _wrapped_ascii(text, columns)
+        return
     start = used = 0
     space = None  # where the piece can be broken, for something stands before it
     for place, character in enumerate(text):
@@ -110,6 +113,20 @@ def wrapped(text: str, columns: int) -> Iterator[str]:
             used = width(text[start : place + 1])
         if character == " " and text[start:place].strip():
             space = place
+    if start < len(text) or not start:
+        yield text[start:]
+
+
+def _wrapped_ascii(text: str, columns: int) -> Iterator[str]:
+    """The same where each character takes one column: a text of megabytes is worth it."""
+    start = 0
+    while len(text) - start > columns:
+        place = start + columns
+        end = place if text[place] == " " else text.rfind(" ", start, place)
+        if 0 <= end < place and not text[start:end].strip():
+            end = -1
+        yield text[start : place if end < 0 else end]
+        start = place if end < 0 else end + 1
     if start < len(text) or not start:
         yield text[start:]
 

@@ -92,6 +92,12 @@ def test_wrapping_leaves_nothing_out() -> None:
     assert list(text.wrapped("a" * 10, 10)) == ["a" * 10]
 
 
+@given(st.text(st.sampled_from("aab  \t")), st.integers(0, 9))
+def test_ascii_is_wrapped_as_other_text_is(value: str, columns: int) -> None:
+    other = text.wrapped(value.replace("a", "é"), columns)
+    assert list(other) == [piece.replace("a", "é") for piece in text.wrapped(value, columns)]
+
+
 @given(st.text(alphabet="ab 日é\u0301", max_size=60), st.integers(1, 12))
 def test_wrapped_lines_fit(value: str, columns: int) -> None:
     pieces = list(text.wrapped(value, columns))
