@@ -197,7 +197,8 @@ _SOURCES = (
         "m.session_id",
         "m.rowid",
         "m.data",
-        only=" AND m.data LIKE '%error%'",  # of a message itself only its error is searched
+        # Of a message itself only its error is searched; of one that cannot be parsed, all.
+        only=" AND (m.data LIKE '%error%' OR NOT json_valid(CAST(m.data AS TEXT)))",
         events=_message_events,
     ),
     _Source(
@@ -281,10 +282,13 @@ class _Search:
             f"CASE WHEN {t.plainly} THEN 1 WHEN {t.may} THEN {source.text} ELSE 0 END"
             for t in tests
         ]
-        # The full text of a result that was cut is in a file, which the part names.
-        in_file = source is _PARTS and self.files.outputs
-        asked.append(f"{source.text} GLOB '*Path\"*tool_*'" if in_file else "0")
-        either = " OR ".join([*(test.may for test in tests), asked[-1]])
+        # What a row holds in other letters than it is said in.
+        hidden = f"({source.text} GLOB '*;base64,*' AND {source.text} GLOB '*data:text*')"
+        if source is _PARTS and self.files.outputs:
+            # The full text of a result that was cut is in a file, which the part names.
+            hidden = f"({hidden} OR {source.text} GLOB '*Path\"*tool_*')"
+        asked.append(hidden)
+        either = " OR ".join([*(test.may for test in tests), hidden])
         for some in sqlite.chunks([identifier for identifier, _ in self.chunk]):
             ids = {f"s{number}": identifier for number, identifier in enumerate(some)}
             query = (
@@ -293,9 +297,9 @@ class _Search:
                 f" AND ({either}){source.only}"
             )
             # Not fetched at once: most of the texts pass in SQL only.
-            for session, row, *said, named in connection.execute(query, {**values, **ids}):
+            for session, row, *said, hides in connection.execute(query, {**values, **ids}):
                 for sieve, has in zip(self.sieves, said, strict=True):
-                    if has == 1 or named or (has and sieve.may_hold(_text(has), not_plainly=True)):
+                    if has == 1 or hides or (has and sieve.may_hold(_text(has), not_plainly=True)):
                         yield session, _Mark(source, row, sieve.term, has == 1)
 
     def _has(self, connection: sqlite3.Connection, session: str, marks: list[_Mark]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import shutil
@@ -257,3 +258,25 @@ def test_the_files_beside_the_database_are_searched_too(tmp_path: Path) -> None:
         connection.commit()
     (having,) = found(store, "aardvark")
     assert [identifier for identifier, _ in _having(store, "aardvark")] == [having]
+
+
+def test_texts_in_attachments_are_searched_though_they_are_kept_as_base64(store: Store) -> None:
+    url = "data:text/plain;base64," + base64.b64encode(b"a quagmire in the fens").decode()
+    file = {"type": "file", "mime": "text/plain", "filename": "a.txt", "url": url}
+    state = {"status": "completed", "input": {}, "output": "", "attachments": [file]}
+    tool = {"type": "tool", "tool": "read", "callID": "c", "state": state}
+    having = set()
+    with closing(sqlite3.connect(store.path)) as connection, connection:
+        for part in (file, tool):
+            query = "SELECT id, session_id FROM part WHERE session_id NOT IN (?, ?) LIMIT 1"
+            row, session = connection.execute(query, [*having, "", ""][:2]).fetchone()
+            connection.execute("UPDATE part SET data = ? WHERE id = ?", [json.dumps(part), row])
+            having.add(session)
+    assert set(found(store, "quagmire")) == {one for one, _ in _having(store, "quagmire")} == having
+
+
+def test_a_message_that_cannot_be_parsed_is_searched(store: Store) -> None:
+    with closing(sqlite3.connect(store.path)) as connection, connection:
+        connection.execute("UPDATE message SET data = '{\"role\": quagmire' WHERE rowid = 3")
+    (having,) = found(store, "quagmire")
+    assert [identifier for identifier, _ in _having(store, "quagmire")] == [having]
