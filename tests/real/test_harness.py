@@ -79,8 +79,9 @@ def test_a_session_of_the_second_api_is_exported_empty(exported: Exported) -> No
 
 
 def test_a_continued_session_sends_the_whole_conversation(live_store: LiveStore) -> None:
-    *_, last = [request for request in live_store.model.requests if request.script == "typed"]
-    roles = [message["role"] for message in last.conversation]
+    sent = [request.conversation for request in live_store.model.requests]
+    [continued] = [said for said in sent if said and "Say goodbye." in str(said[-1]["content"])]
+    roles = [message["role"] for message in continued]
     assert roles == ["user", "assistant", "tool", "assistant", "user"]
 
 
