@@ -109,8 +109,16 @@ def _beside(path: Path, suffix: str) -> Path:
 
 
 def stamp(path: Path) -> str:
-    """Changes whenever the database does."""
-    return str(_signature(path))
+    """Changes whenever the database does, also where another takes its place, as large and old."""
+
+    def which(file: Path) -> tuple[int, int] | None:
+        try:
+            found = file.stat()
+        except OSError:
+            return None
+        return found.st_ino, found.st_ctime_ns
+
+    return str((_signature(path), which(path), which(_beside(path, "-wal"))))
 
 
 def is_settled(path: Path) -> bool:

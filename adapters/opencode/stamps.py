@@ -1,8 +1,10 @@
 """What changes whenever the story of a session does, without reading the story.
 
-Each row of content has the time of its last change; so how many rows a session has, the time of
-the latest change and the place of the last row tell. The diffs of a session are in a file of its
-own. A tool's full output in a file is written before the part that names it, and never changed.
+Each row of content has the time of its last change; so how many rows a session has, the sum of
+these times and the place of the last row tell. (The latest of the times would not: a row that is
+given a time of its own, as by an import, need not be the latest.) What this does not tell is that
+somebody else has changed a row and left its time. The diffs of a session are in a file of its own.
+A tool's full output in a file is written before the part that names it, and never changed.
 """
 
 from __future__ import annotations
@@ -16,9 +18,11 @@ from zlib import crc32
 from adapters.opencode.schema import SESSION_TABLES, check
 from finder import sqlite
 
-_CONTENT = ("message", "part", "session_message", "todo")
-# Rows of these are never changed but for marks.
-_WRITTEN_ONCE = ("session_input", "session_context_epoch")
+# The tables of content, each with the column that changes with a row.
+_CONTENT = dict.fromkeys(("message", "part", "session_message", "todo"), "time_updated")
+# Rows of these are replaced, but not changed except for marks.
+_WRITTEN_ONCE = {"session_input": "time_created", "session_context_epoch": "baseline_seq"}
+_LOW = 0xFFFFFFFF  # the part of a time that any change changes; sums of it stay numbers
 
 
 def store_stamp(path: Path) -> str:
@@ -46,13 +50,13 @@ def _stamps(connection: sqlite3.Connection) -> dict[str, str] | None:
         if "id" in tables.get(table, ()):
             ids = connection.execute(f"SELECT id FROM {table}").fetchall()
             found.update((session, "") for (session,) in ids if isinstance(session, str))
-    for table in (*_CONTENT, *_WRITTEN_ONCE):
+    for table, column in {**_CONTENT, **_WRITTEN_ONCE}.items():
         columns = tables.get(table, ())
         if not columns:
             continue
-        changed = "max(time_updated)" if table in _CONTENT else "0"
-        if "session_id" not in columns or (table in _CONTENT and "time_updated" not in columns):
+        if "session_id" not in columns or (table in _CONTENT and column not in columns):
             return None
+        changed = f"sum({column} & {_LOW})" if column in columns else "0"
         query = f"SELECT session_id, count(*), {changed}, max(rowid) FROM {table} GROUP BY 1"
         for session, count, at, last in connection.execute(query).fetchall():
             if session in found:

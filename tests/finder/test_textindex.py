@@ -197,6 +197,30 @@ def test_what_is_no_longer_said_is_not_found(held: Held) -> None:
     assert held.found("axolotl") == set()
 
 
+def test_a_database_as_large_and_old_in_the_place_of_another_is_looked_through(held: Held) -> None:
+    say(held, "an axolotl", time_updated=1_900_000_000_000)
+    os.utime(held.database, ns=(1_700_000_000_000_000_000,) * 2)
+    held.index()
+    before = held.database.stat()
+    other = held.database.with_name("other")
+    shutil.copyfile(held.database, other)
+    other.replace(held.database)
+    session = say(held, "an aardvar", time_updated=1_900_000_000_001)
+    os.utime(held.database, ns=(before.st_atime_ns, before.st_mtime_ns))
+    after = held.database.stat()
+    assert (after.st_size, after.st_mtime_ns) == (before.st_size, before.st_mtime_ns)
+    assert held.found("axolotl") == set()
+    assert held.found("aardvar") == {session}
+
+
+def test_a_change_with_a_time_that_is_not_the_latest_is_seen(held: Held) -> None:
+    _, session = part_of(held)
+    held.change("UPDATE part SET time_updated = time_updated + 1000 WHERE session_id = ?", session)
+    held.index()
+    say(held, "an axolotl", time_updated=1_600_000_000_000)
+    assert held.found("axolotl") == {session}
+
+
 def test_a_change_of_the_files_beside_the_database_is_seen(held: Held) -> None:
     held.index()
     _, session = part_of(held)
