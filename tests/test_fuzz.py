@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import random
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -53,10 +55,23 @@ def test_what_is_wrong_is_found(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, breaking: str, said: str
 ) -> None:
     names: dict[str, Any] = {"WrongError": WrongError}
-    exec(f"def reading(home, number):\n    {breaking}", names)
+    exec(f"def reading(home, number):\n    yield\n    {breaking}", names)
     monkeypatch.setattr("tests.fuzz.__main__.read_all", names["reading"])
     monkeypatch.setattr("tests.fuzz.__main__.SECONDS", 0.2)
     assert said in (broken(tmp_path) or "")
+
+
+def test_each_step_has_its_own_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def reading(home: Path, number: int) -> Iterator[None]:
+        for _ in range(5):
+            end = time.process_time() + 0.15
+            while time.process_time() < end:
+                pass
+            yield
+
+    monkeypatch.setattr("tests.fuzz.__main__.read_all", reading)
+    monkeypatch.setattr("tests.fuzz.__main__.SECONDS", 0.4)
+    assert broken(tmp_path) is None
 
 
 def test_an_adapter_that_fails_is_no_answer(
@@ -67,11 +82,11 @@ def test_an_adapter_that_fails_is_no_answer(
 
     case = next(case for case in cases() if "clacky" in str(case))
     shutil.copytree(case, tmp_path / "home")
-    read_all(tmp_path / "home")
+    list(read_all(tmp_path / "home"))
 
     def events(self: object, ref: object) -> Any:
         raise KeyError("not foreseen")
 
     monkeypatch.setattr("adapters.clacky.adapter.Clacky.events", events)
     with pytest.raises((WrongError, KeyError)):
-        read_all(tmp_path / "home")
+        list(read_all(tmp_path / "home"))

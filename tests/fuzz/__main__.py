@@ -3,8 +3,8 @@
 Each round copies one fixture case, changes one or two of its files, and reads all of it: through
 the adapters, through the engine, and through the commands, which list, print JSON and
 transcripts, and convert. Wrong is: an exception that is not a `FinderError`, or that was reported
-as a bug or a broken adapter; a control character on the screen; over five seconds of work, or
-sixty of waiting; over 500 MB; a changed file. What broke is kept in the folder named by
+as a bug or a broken adapter; a control character on the screen; a step with over five seconds of
+work, or sixty of waiting; over 500 MB; a changed file. What broke is kept in the folder named by
 ``--keep``, with the seed that makes it again.
 """
 
@@ -72,7 +72,8 @@ def broken(home: Path, number: int = 0) -> str | None:
     before = fingerprint(home)
     with _limits() as exceeded:
         try:
-            read_all(home, number)
+            for _ in read_all(home, number):
+                _renew()
         except TooSlowError:
             return f"took over {SECONDS} s\n{traceback.format_exc()}"
         except Exception:
@@ -95,13 +96,18 @@ def _limits() -> Iterator[list[str]]:
 
     for kind in (signal.SIGPROF, signal.SIGALRM):
         signal.signal(kind, too_slow)
-    signal.setitimer(signal.ITIMER_PROF, SECONDS)
-    signal.setitimer(signal.ITIMER_REAL, WAITING)
+    _renew()
     try:
         yield exceeded
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)
         signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def _renew() -> None:
+    """Another step begins."""
+    signal.setitimer(signal.ITIMER_PROF, SECONDS)
+    signal.setitimer(signal.ITIMER_REAL, WAITING)
 
 
 def _worker(

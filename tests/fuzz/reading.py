@@ -25,6 +25,7 @@ from finder.render import data
 
 _NOW = 1_800_000_000_000  # 2027-01-15T08:00:00Z
 _TURNING = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
+_MOST_PARSED = 10_000_000  # characters: the memory that is measured is to be the program's
 _MOST_COMMANDS = 3  # sessions that the commands are called for; the engine reads all of them
 
 
@@ -32,19 +33,22 @@ class WrongError(AssertionError):
     """The program did not treat a store as it promises."""
 
 
-def read_all(home: Path, number: int = 0) -> None:
+def read_all(home: Path, number: int = 0) -> Iterator[None]:
     """List, read, render and convert what is below a folder; errors that are ours are answers.
 
-    `number` chooses the sessions that the commands are called for.
+    Yields after each step, such as a command. `number` chooses the sessions that the commands are
+    called for.
 
     Raises:
         WrongError: an adapter or the program broke, and it was reported as such.
     """
     with contextlib.suppress(FinderError):
         _through_adapters(home)
+    yield
     with contextlib.suppress(FinderError), tempfile.TemporaryDirectory() as cache:
         _through_engine(home, Path(cache))
-    _through_commands(home, number)
+    yield
+    yield from _through_commands(home, number)
 
 
 def _through_adapters(home: Path) -> None:
@@ -104,28 +108,39 @@ def _check(problems: list[Problem]) -> None:
 # -- the commands ---------------------------------------------------------------------------
 
 
-def _through_commands(home: Path, number: int) -> None:
+def _through_commands(home: Path, number: int) -> Iterator[None]:
     root = ("--root", str(home))
     listed = _called("find", "--subagents", "--limit", "0", "--json", *root)
     value = jsonio.loads(listed) if listed else {}
+    yield
     _called("find", "a", "--limit", "0", *root, columns=80)
+    yield
     _called("stores", "--json", *root)
+    yield
     sessions = value.get("sessions", [])
     refs = [session["ref"] for session in sessions]
     step = max(len(refs) // _MOST_COMMANDS, 1)
     for ref in refs[number % step :: step]:
-        _through_session(ref, root)
+        yield from _through_session(ref, root)
 
 
-def _through_session(ref: str, root: tuple[str, ...]) -> None:
-    told = _called("get", "--json", "--raw", "--with-subagents", *root, "--", ref)
-    if told:
-        jsonio.loads(told)
+def _through_session(ref: str, root: tuple[str, ...]) -> Iterator[None]:
+    _json(_called("get", "--json", "--raw", "--with-subagents", *root, "--", ref))
+    yield
     _plain_text(_called("get", "--no-pager", "--with-subagents", *root, "--", ref, columns=80))
+    yield
     _called("resume", "--print", *root, "--", ref)
     with tempfile.TemporaryDirectory(prefix="finder-fuzz-out-") as out:
         _called("convert", "--to", "events", "--out", f"{out}/copy", *root, "--", ref)
+        yield
         _called("convert", "--to", "html", "--out", f"{out}/page", *root, "--", ref)
+    yield
+
+
+def _json(told: str) -> None:
+    """What is told is JSON."""
+    if 0 < len(told) < _MOST_PARSED:
+        jsonio.loads(told)
 
 
 def _plain_text(shown: str) -> None:
@@ -156,7 +171,7 @@ def _called(*words: str, columns: int | None = None) -> str:
     if status == ExitCode.BUG:
         raise WrongError(f"{' '.join(words)}: {err.getvalue()[-2000:]}")
     _check(setting.registry.problems)
-    return out.getvalue().decode("utf-8", "replace")
+    return str(out.getbuffer(), "utf-8", "replace")  # without a copy of a hundred megabytes
 
 
 @contextlib.contextmanager
