@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import time
 from binascii import crc32
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -108,12 +109,13 @@ def words_of(source: Source, cache: Path | None, *, anew: bool = False) -> Words
         return _words(source.names(), sure=True)
     path = _file(cache, source.store.path)
     # One that was written to just now may be written to again and look the same.
-    stamp, settled = source.stamp(), source.settled()
+    stamp, settled, now = source.stamp(), source.settled(), int(time.time() * 1000)
     kept = None if anew else _read(path, source.store.path)
     if kept is not None and kept.stamp == stamp:
         return kept.words
     named = source.names(kept.newest if kept else None)
-    newest = max(named.newest or 0, kept.newest if kept else 0)
+    # Of a time to come nothing newer would be asked for until then.
+    newest = min(max(named.newest or 0, kept.newest if kept else 0), now)
     words = _words(named, sure=kept is None)
     if kept is not None:
         text = "\n".join(sorted(kept.words.words | words.words))

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from adapters.opencode import listing
 from adapters.opencode.database import OpenCodeDatabase
 from finder import sqlite, vocabulary
 from finder.adapter import Names, Store
@@ -130,6 +131,32 @@ def test_after_a_change_only_what_was_updated_since_is_read(search: Search, home
     assert search(*TYPED) == ([TARGET_TITLE], [])
 
 
+def test_a_session_that_was_put_in_with_an_old_time_is_not_hidden_by_others(
+    search: Search, home: Path
+) -> None:
+    renamed(home, "Fix the quagmires")
+    assert search("quagmirtz")[0] == ["Fix the quagmires"]
+    with closing(sqlite3.connect(database(home))) as connection, connection:
+        connection.row_factory = sqlite3.Row
+        session = dict(connection.execute("SELECT * FROM session LIMIT 1").fetchone())
+        session.update(id="ses_old", parent_id=None, title="Fix the quagmirts", time_updated=1)
+        marks = ",".join("?" * len(session))
+        query = f"INSERT INTO session ({','.join(session)}) VALUES ({marks})"
+        connection.execute(query, list(session.values()))
+    assert search("quagmirtz")[0] == ["Fix the quagmirts", "Fix the quagmires"]
+
+
+def test_a_time_to_come_does_not_hide_what_is_new(search: Search, home: Path) -> None:
+    with closing(sqlite3.connect(database(home))) as connection, connection:
+        connection.execute("UPDATE session SET time_updated = 9000000000000 WHERE rowid = 1")
+    before = int(time.time() * 1000)
+    search(*TYPED)
+    renamed(home, "Zebrafish")
+    (since,) = search("zebrafihs")[1][:1]
+    assert since is not None
+    assert before <= since <= time.time() * 1000
+
+
 def test_a_title_that_is_gone_is_not_found_though_its_words_are_kept(
     search: Search, home: Path
 ) -> None:
@@ -156,7 +183,10 @@ def test_a_damaged_file_is_as_good_as_none(search: Search, tmp_path: Path, damag
     assert search(*TYPED) == ([TARGET_TITLE], [])
 
 
-def test_words_that_lead_to_nothing_are_not_believed(search: Search, tmp_path: Path) -> None:
+def test_words_that_lead_to_nothing_are_not_believed(
+    search: Search, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listing, "_LAST_PUT_IN", 0)
     search(*TYPED)
     head, of, _, newest, *_ = kept(tmp_path).read_text().split("\n")
     lines = [head, of, "another stamp", newest, "sure", "foreign\0\0\0"]
