@@ -19,6 +19,8 @@ _SHORTEST = 3  # a shorter part of a word is in nearly every title
 _MOST_LETTERS = 6  # whose two cases are looked up in the index: 64 ranges
 _FEW_ROWS = 1_000  # that can be named one by one
 _FEW_LETTERS = 2  # of a word: that leaves one id of a thousand to be compared
+# SQLite takes no more than a thousand conditions in a row, and no LIKE over 50,000 bytes.
+_MOST_GROUPS, _MOST_TESTS, _LONGEST = 32, 500, 1_000
 _OWN, _AFTER_OWN = "ses_", "ses`"  # between these two lie the ids that OpenCode makes
 
 
@@ -34,9 +36,12 @@ def condition(table: str, columns: tuple[str, ...], want: Want | None) -> tuple[
     if want.prefix:
         clauses.append(_begins("", want.prefix, values))
     # What is quickly told, and fits few, first: most rows are then not looked at any further.
-    for group in sorted(want.words, key=_effort):
-        tests = [test for word in group for test in _has(word, table, columns, values)]
-        clauses.append(f"({' OR '.join(tests) or '0'})")
+    for group in sorted(want.words, key=_effort)[:_MOST_GROUPS]:
+        bound: list[Any] = []
+        tests = [test for word in group for test in _has(word, table, columns, bound)]
+        if len(tests) <= _MOST_TESTS:
+            clauses.append(f"({' OR '.join(tests) or '0'})")
+            values += bound
     if want.roots and "parent_id" in columns:
         clauses.append("parent_id IS NULL")
     if want.since is not None and "time_updated" in columns:
@@ -130,4 +135,6 @@ def _like(column: str, pattern: str, values: list[Any]) -> str:
 
 
 def _escaped(text: str) -> str:
+    """For LIKE: as much of a text as it takes."""
+    text = text[:_LONGEST]
     return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")

@@ -33,13 +33,15 @@ from finder.words import Sought, Term, folded
 _FIRST_CHUNK, _LARGEST_CHUNK, _GROWTH = 8, 256, 4
 _COMMON = 0.75  # of a chunk's sessions
 _MOST_THREADS = 4
+_MOST_TERMS = 32  # that SQL is asked for; it takes no more than a thousand conditions in a row
 _FIRST_PAGE = _FIRST_CHUNK * (1 + _GROWTH + _GROWTH**2)
 
 
 def candidates(path: Path, tool: str, sought: Sought, want: Want | None) -> Iterator[Candidate]:
     """The sessions that may have all terms, the last updated first."""
     # What has no letters stands nearly everywhere, and no part of it surely as it is typed.
-    sieves = [Sieve(term) for term in sought.terms if term.pieces]
+    telling = sorted((t for t in sought.terms if t.pieces), key=lambda t: -len(t.pieces[0]))
+    sieves = [Sieve(term) for term in telling[:_MOST_TERMS]]
     beside_it = _Files.of(path.parent)
 
     def having(chunk: Sequence[_Dated]) -> set[str]:

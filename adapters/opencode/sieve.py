@@ -21,6 +21,7 @@ from adapters.opencode.needles import not_ascii, quickest, rarity, untouched_par
 from finder.words import Term, folded
 
 _SHORTEST = 3  # a shorter needle is in nearly every row
+_LONGEST = 1_000  # SQLite takes no LIKE over 50,000 bytes
 _MOST_PIECES, _MOST_LETTERS, _MOST_NEEDLES = 3, 4, 2
 # JSON may write any letter as an escape. Programs escape control characters (\u001b) and, if at
 # all, what is beyond ASCII; an escaped ASCII letter or digit is legal all the same.
@@ -68,7 +69,7 @@ class Sieve:
             label = f"{name}_{number}"
             has = "0"
             if piece.isascii():
-                values[label] = f"%{piece}%"
+                values[label] = f"%{piece[:_LONGEST]}%"
                 has = f"{column} LIKE :{label}"
             plainly[has] = None
             may[_may_have(column, piece, label, has, values)] = None
@@ -123,7 +124,7 @@ def _may_have(column: str, piece: str, label: str, has: str, values: dict[str, s
     tests = []
     for number, needle in enumerate(needles[:_MOST_NEEDLES]):
         if needle != piece:
-            values[f"{label}n{number}"] = f"%{needle}%"
+            values[f"{label}n{number}"] = f"%{needle[:_LONGEST]}%"
             tests.append(f"{column} LIKE :{label}n{number}")
     if parts == [piece]:
         tests.append(has)

@@ -20,7 +20,7 @@ from adapters.opencode import search
 from adapters.opencode.database import OpenCodeDatabase
 from adapters.opencode.needles import quickest, untouched
 from adapters.opencode.sieve import _ODD, CHANGED, Sieve
-from finder.adapter import Candidate, Store, Want
+from finder.adapter import Candidate, Store, Want, Word
 from finder.content import fields, hit
 from finder.model import Session
 from finder.testing import stores_below
@@ -280,3 +280,18 @@ def test_a_message_that_cannot_be_parsed_is_searched(store: Store) -> None:
         connection.execute("UPDATE message SET data = '{\"role\": quagmire' WHERE rowid = 3")
     (having,) = found(store, "quagmire")
     assert [identifier for identifier, _ in _having(store, "quagmire")] == [having]
+
+
+def test_more_and_longer_words_than_sql_can_be_asked_for(store: Store) -> None:
+    text = " ".join(["quagmire" * 10_000, *(f"word{number}" for number in range(1_500))])
+    part = json.dumps({"type": "text", "text": text})
+    with closing(sqlite3.connect(store.path)) as connection, connection:
+        (row, session) = connection.execute("SELECT id, session_id FROM part LIMIT 1").fetchone()
+        connection.execute("UPDATE part SET data = ? WHERE id = ?", [part, row])
+        connection.execute("UPDATE session SET title = ? WHERE id = ?", [text, session])
+    assert found(store, text) == [session]
+    assert found(store, f'"{text}"') == [session]
+    words = tuple((Word(word),) for word in text.split())
+    for want in (Want(words=words), Want(words=((*(w for (w,) in words),),))):
+        listed = [s.ref.id for s in ADAPTER.sessions(store, want) if isinstance(s, Session)]
+        assert session in listed
