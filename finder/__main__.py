@@ -2,6 +2,7 @@
 
 import os
 import sys
+from contextlib import suppress
 
 
 def main() -> None:
@@ -15,7 +16,7 @@ def main() -> None:
             raise
         # All is written and closed. To take the interpreter apart takes as long as many an answer.
         for stream in (sys.stdout, sys.stderr):
-            if stream is not None:  # it was closed by who called
+            with suppress(OSError):  # `run` has said so, where it could be said
                 stream.flush()
         os._exit(end.code or 0)
 

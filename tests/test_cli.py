@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from finder.adapter import Store, Want
+from finder.errors import ExitCode
 from finder.model import Message, Opaque, Problem, Session, Text, ToolCall
 from finder.registry import Registry
 from tests.bench.opencode_stores import make_database
@@ -688,6 +690,33 @@ def test_a_reader_that_has_enough_ends_a_long_listing_quietly(tmp_path: Path, fo
     env = {**os.environ, "HOME": str(tmp_path), "FINDER_CACHE_DIR": str(tmp_path / "cache")}
     done = subprocess.run(["bash", "-c", shell], env=env, capture_output=True, check=False)
     assert (done.returncode, done.stdout.split(), done.stderr) == (0, [b"100"], b"")
+
+
+def in_shell(tmp_path: Path, redirected: str, *args: str) -> tuple[int, str]:
+    """Run on sessions, with stdout or stderr sent elsewhere; the status and what stderr said."""
+    home = Path(__file__).parents[1] / "fixtures" / "opencode-db" / "1.18.33"
+    call = shlex.join([sys.executable, "-m", "finder", "find", "--root", str(home), *args])
+    env = {**os.environ, "HOME": str(tmp_path), "FINDER_CACHE_DIR": str(tmp_path / "cache")}
+    shell = ["sh", "-c", f"{call} {redirected}"]
+    done = subprocess.run(shell, env=env, capture_output=True, check=False, text=True)
+    return done.returncode, done.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
+@pytest.mark.parametrize("args", [[], ["--json"], ["--format", "jsonl"], ["--text", "the"]])
+def test_a_full_disk_is_told(tmp_path: Path, args: list[str]) -> None:
+    told = "finder: the answer cannot be written: No space left on device\n"
+    assert in_shell(tmp_path, ">/dev/full", *args) == (ExitCode.NOT_WRITTEN, told)
+    assert in_shell(tmp_path, ">/dev/full 2>&1", *args) == (ExitCode.NOT_WRITTEN, "")
+    assert in_shell(tmp_path, "2>/dev/full", "nothinghere") == (ExitCode.NOT_WRITTEN, "")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs a shell")
+@pytest.mark.parametrize("args", [[], ["--json"], ["nothinghere", "--format", "jsonl"]])
+def test_a_stream_that_was_closed_is_not_written_to(tmp_path: Path, args: list[str]) -> None:
+    assert in_shell(tmp_path, ">&-", *args)[0] == ExitCode.DONE
+    assert in_shell(tmp_path, "2>&-", *args) == (ExitCode.DONE, "")
+    assert in_shell(tmp_path, ">&- 2>&-", *args) == (ExitCode.DONE, "")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals differ there")

@@ -6,13 +6,15 @@ table here. `run` is the program.
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO, TypeGuard
 
 if TYPE_CHECKING:
     from finder.cli.declare import Plain
@@ -44,6 +46,9 @@ def run(args: Sequence[str] | None = None, setting: Setting | None = None) -> No
     # What is read is kept until the answer is told. To look through all of it for garbage again and
     # again, after each 700 objects, takes a tenth of the time.
     gc.set_threshold(_MANY_OBJECTS)
+    # Whoever closed a stream wants nothing of what goes there.
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115, PTH123
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115, PTH123
     for stream in (sys.stdout, sys.stderr):
         # A terminal that cannot show a character must not end the program.
         if hasattr(stream, "reconfigure"):
@@ -85,19 +90,37 @@ def _called(words: list[str], setting: Setting | None) -> object:
 
 def _reader_has_gone() -> int:
     """The reader, such as `head`, has what it wants. Nothing more can or need be said."""
-    # What is still buffered would be written at exit, and fail again.
-    sink = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(sink, sys.stdout.fileno())
+    _silence(sys.stdout, sys.stderr)
     return 0
+
+
+def _silence(*streams: TextIO) -> None:
+    """Let what is still to be written go nowhere: at the end it would fail again."""
+    sink = os.open(os.devnull, os.O_WRONLY)
+    for stream in streams:
+        with suppress(OSError):  # one without a file
+            os.dup2(sink, stream.fileno())
 
 
 def _failed(error: Exception, words: list[str]) -> int:
     from finder.cli.failure import told
 
+    known = _known(error)
+    if _is_of_writing(error):
+        _silence(sys.stdout)
     try:
-        return told(_known(error), error, as_json=_wants_json(words))
+        return told(known, error, as_json=_wants_json(words))
     except BrokenPipeError:
         return _reader_has_gone()
+    except OSError:
+        _silence(sys.stdout, sys.stderr)
+        return int(known.exit_code)
+
+
+def _is_of_writing(error: Exception) -> TypeGuard[OSError]:
+    """Whether the disk behind stdout or stderr is full or broken; of a file its name is told."""
+    unwritten = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
+    return isinstance(error, OSError) and error.filename is None and error.errno in unwritten
 
 
 def _known(error: Exception) -> FinderError:
@@ -105,6 +128,8 @@ def _known(error: Exception) -> FinderError:
 
     if isinstance(error, errors.FinderError):
         return error
+    if _is_of_writing(error):
+        return errors.WriteError(f"the answer cannot be written: {error.strerror}")
     if "click" in sys.modules:
         from finder.cli import program
 
