@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shlex
+from pathlib import Path
 
+from finder import files
 from finder.adapter import Resume
 from finder.errors import FinderError, StoreError
 from finder.library import Entry, Library
@@ -53,3 +55,22 @@ def required(library: Library, entry: Entry) -> Resume:
             hint=hint,
         )
     raise FinderError(f"{session.ref}: no command of its tool continues this copy", hint=hint)
+
+
+def program_of(resume: Resume, *, missing: str, gone: str) -> str:
+    """The path of the tool's program, which is here, and so is the folder to run it in.
+
+    Args:
+        missing, gone: what the user can do where the program, or the folder, is not here.
+
+    Raises:
+        FinderError: one of them is not.
+    """
+    import shutil  # listing sessions tells their commands, and does not need it
+
+    program = shutil.which(resume.argv[0])
+    if program is None:
+        raise FinderError(f"{resume.argv[0]} is not installed, or not on the PATH", hint=missing)
+    if resume.cwd and not files.is_folder(Path(resume.cwd)):
+        raise FinderError(f"the session's folder {resume.cwd} does not exist here", hint=gone)
+    return program

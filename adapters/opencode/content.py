@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from adapters.opencode import beside, v2
-from adapters.opencode.records import StoredMessage, StoredPart, story
+from adapters.opencode.records import story
 from adapters.opencode.rows import data_of, record
 from adapters.opencode.schema import SESSION_TABLES, Tables, check
+from adapters.opencode.stored import StoredMessage, StoredPart
 from finder import sqlite
 from finder.errors import NotFoundError
 from finder.jsonio import integer, mapping, string

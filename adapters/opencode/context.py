@@ -19,13 +19,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from adapters.opencode.stored import StoredMessage
 from finder.jsonio import mapping, string
 from finder.model import JsonObject, Label
-
-if TYPE_CHECKING:
-    from adapters.opencode.records import StoredMessage
 
 
 @dataclass(slots=True)

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from adapters.opencode.beside import changed_files, tool_output
-from adapters.opencode.records import StoredMessage, StoredPart, known_by_parts, story
+from adapters.opencode.records import story
 from adapters.opencode.sessions import header, model_name
+from adapters.opencode.stored import StoredMessage, StoredPart, known_by_parts
 from finder import files, jsonio
 from finder.errors import NotFoundError, StoreError
 from finder.jsonio import array, integer, json_type, mapping, string

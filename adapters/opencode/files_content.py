@@ -20,7 +20,8 @@ from pathlib import Path
 
 from adapters.opencode import beside, v1
 from adapters.opencode.layouts import Layout, json_names, names
-from adapters.opencode.records import StoredMessage, StoredPart, known_by_parts, story
+from adapters.opencode.records import story
+from adapters.opencode.stored import StoredMessage, StoredPart, known_by_parts
 from finder import files, jsonio
 from finder.catalogue import Seen
 from finder.errors import NotFoundError, StoreError

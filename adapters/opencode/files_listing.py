@@ -25,7 +25,7 @@ from finder.jsonio import integer, mapping, string
 from finder.model import JsonObject, Problem, Ref, Session
 
 if TYPE_CHECKING:
-    from adapters.opencode.records import StoredMessage
+    from adapters.opencode.stored import StoredMessage
 
 # What reads messages and parts is loaded where a session was not told before.
 

@@ -17,7 +17,6 @@ revert hides) is worked out in `story`, which gives the labels.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import NamedTuple
 
 from adapters.opencode.context import Context
 from adapters.opencode.fields import (
@@ -33,6 +32,7 @@ from adapters.opencode.fields import (
     was_truncated,
 )
 from adapters.opencode.sessions import model_name
+from adapters.opencode.stored import StoredMessage, StoredPart
 from finder.jsonio import array, integer, mapping, number, string
 from finder.model import (
     Attachment,
@@ -57,58 +57,6 @@ from finder.model import (
 
 TOOL = "opencode"
 _ROLES: dict[str, Role] = {"user": "user", "assistant": "assistant", "system": "system"}
-
-
-class StoredPart(NamedTuple):
-    """A part as stored. `problem`: it could not be read, and `raw` is its text."""
-
-    id: str
-    info: JsonObject
-    raw: Json
-    problem: str | None = None
-
-
-class StoredMessage(NamedTuple):
-    """A message as stored, with its parts in order. `at`: milliseconds UTC.
-
-    `labels` are what the store itself says of the message and of all its parts.
-    """
-
-    id: str
-    info: JsonObject
-    raw: Json
-    parts: Sequence[StoredPart] = ()
-    at: int | None = None
-    problem: str | None = None
-    labels: Labels = ()
-
-
-# Parts that only answers have.
-_ANSWER_PARTS = frozenset({"step-start", "step-finish", "reasoning", "tool", "patch", "snapshot"})
-
-
-def known_by_parts(
-    identifier: str,
-    parts: Sequence[StoredPart],
-    problem: str,
-    *,
-    raw: Json = "",
-    labels: Labels = (),
-) -> StoredMessage:
-    """A message whose own record is missing or unreadable (`problem` says why), with its parts.
-
-    Who spoke is deduced from what the parts are, and the label `inferred` says so.
-    """
-    kinds = {part.info.get("type") for part in parts if part.problem is None}
-    role = ("assistant" if kinds & _ANSWER_PARTS else "user") if kinds else None
-    return StoredMessage(
-        id=identifier,
-        info={"role": role} if role else {},
-        raw=raw,
-        parts=parts,
-        problem=problem,
-        labels=(*labels, "inferred") if role else labels,
-    )
 
 
 def story(

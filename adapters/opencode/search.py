@@ -20,9 +20,10 @@ from typing import NamedTuple
 from adapters.opencode import beside, v2
 from adapters.opencode.conditions import condition, last_updated
 from adapters.opencode.content import message_of, part_of, row_of
-from adapters.opencode.records import StoredMessage, story
+from adapters.opencode.records import story
 from adapters.opencode.schema import SESSION_TABLES, Tables, check
 from adapters.opencode.sieve import Sieve
+from adapters.opencode.stored import StoredMessage
 from finder import files, sqlite
 from finder.adapter import Candidate, Want
 from finder.content import fields

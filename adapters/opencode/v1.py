@@ -13,7 +13,7 @@ the later records here, and then told as those are. Seen in stores of 0.1.174.
 
 from __future__ import annotations
 
-from adapters.opencode.records import StoredPart
+from adapters.opencode.stored import StoredPart
 from finder.jsonio import array, mapping, string
 from finder.model import Json, JsonObject
 

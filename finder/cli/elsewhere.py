@@ -11,12 +11,12 @@ import click
 from finder.adapter import Resume
 from finder.cli.convert import Call
 from finder.cli.failure import tell_notes, tell_problems
-from finder.cli.resume import program_of
 from finder.cli.setting import Setting
 from finder.convert import Conversion
 from finder.errors import FinderError, UsageError, WriteError
 from finder.library import Entry, Library
 from finder.render.receipt import summary
+from finder.resume import program_of
 
 
 def installed(

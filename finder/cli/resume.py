@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import os
 import shlex
-import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import click
 
-from finder import files
 from finder.adapter import Resume
 from finder.cli import declare, options
 from finder.cli.failure import tell_problems
@@ -20,12 +17,12 @@ from finder.cli.get import located
 from finder.cli.output import write_json
 from finder.cli.program import Command
 from finder.cli.setting import Setting, setting_of
-from finder.errors import FinderError, NotFoundError, UsageError
+from finder.errors import NotFoundError, UsageError
 from finder.find import Query, find
 from finder.library import Entry, Library
 from finder.render import data
 from finder.render.text import block
-from finder.resume import command_line, required
+from finder.resume import command_line, program_of, required
 
 
 @click.command(
@@ -106,23 +103,6 @@ def _last_here(setting: Setting, roots: tuple[str, ...]) -> tuple[Library, Entry
             hint="finder find lists those of all folders; finder resume ID continues one",
         )
     return library, answer.rows[0].entry
-
-
-def program_of(resume: Resume, *, missing: str, gone: str) -> str:
-    """The path of the tool's program, which is here, and so is the folder to run it in.
-
-    Args:
-        missing, gone: what the user can do where the program, or the folder, is not here.
-
-    Raises:
-        FinderError: one of them is not.
-    """
-    program = shutil.which(resume.argv[0])
-    if program is None:
-        raise FinderError(f"{resume.argv[0]} is not installed, or not on the PATH", hint=missing)
-    if resume.cwd and not files.is_folder(Path(resume.cwd)):
-        raise FinderError(f"the session's folder {resume.cwd} does not exist here", hint=gone)
-    return program
 
 
 def _run(entry: Entry, resume: Resume) -> None:

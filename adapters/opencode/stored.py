@@ -1,0 +1,60 @@
+"""Messages and parts as the stores of every version have them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from finder.model import Json, JsonObject, Labels
+
+
+class StoredPart(NamedTuple):
+    """A part as stored. `problem`: it could not be read, and `raw` is its text."""
+
+    id: str
+    info: JsonObject
+    raw: Json
+    problem: str | None = None
+
+
+class StoredMessage(NamedTuple):
+    """A message as stored, with its parts in order. `at`: milliseconds UTC.
+
+    `labels` are what the store itself says of the message and of all its parts.
+    """
+
+    id: str
+    info: JsonObject
+    raw: Json
+    parts: Sequence[StoredPart] = ()
+    at: int | None = None
+    problem: str | None = None
+    labels: Labels = ()
+
+
+# Parts that only answers have.
+_ANSWER_PARTS = frozenset({"step-start", "step-finish", "reasoning", "tool", "patch", "snapshot"})
+
+
+def known_by_parts(
+    identifier: str,
+    parts: Sequence[StoredPart],
+    problem: str,
+    *,
+    raw: Json = "",
+    labels: Labels = (),
+) -> StoredMessage:
+    """A message whose own record is missing or unreadable (`problem` says why), with its parts.
+
+    Who spoke is deduced from what the parts are, and the label `inferred` says so.
+    """
+    kinds = {part.info.get("type") for part in parts if part.problem is None}
+    role = ("assistant" if kinds & _ANSWER_PARTS else "user") if kinds else None
+    return StoredMessage(
+        id=identifier,
+        info={"role": role} if role else {},
+        raw=raw,
+        parts=parts,
+        problem=problem,
+        labels=(*labels, "inferred") if role else labels,
+    )
