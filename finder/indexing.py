@@ -17,6 +17,7 @@ from finder import files
 from finder.errors import FinderError, WriteError
 from finder.model import Ref
 from finder.source import Source
+from finder.sqlite import is_text
 from finder.textindex import (
     LONGEST,
     SHORTEST,
@@ -71,12 +72,15 @@ def refresh(source: Source, cache: Path, progress: Progress) -> Indexed | None:
         WriteError: it cannot be written.
     """
     state = source.state() if source.settled() else None
-    stamps = source.stamps()
-    if stamps is None:
+    told = source.stamps()
+    if told is None:
         return None
+    # A damaged id cannot be kept; what stays unknown here is looked for in the store.
+    stamps = {session: stamp for session, stamp in told.items() if is_text(session)}
     path = file_of(cache, source.store.path)
     try:
-        with _opened(path) as connection:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with _alone(path), _opened(path) as connection:
             read = _Refreshing(connection, source, stamps, progress).done(state)
             sessions = len(stamps_of(connection))
         return Indexed(sessions, read, path.stat().st_size)
@@ -88,12 +92,23 @@ def refresh(source: Source, cache: Path, progress: Progress) -> Indexed | None:
 
 
 def drop(cache: Path, stores: Iterable[Path]) -> int:
-    """Remove the indexes of these stores; how many there were."""
+    """Remove the indexes of these stores; how many there were.
+
+    Raises:
+        WriteError: one cannot be removed.
+    """
     removed = 0
     for store in stores:
         path = file_of(cache, store)
-        removed += path.exists()
-        _remove(path)
+        there = path.exists()
+        try:
+            _remove(path)
+            _lock_of(path).unlink(missing_ok=True)
+        except NotADirectoryError:  # nothing was ever kept there
+            continue
+        except OSError as error:
+            raise WriteError(f"{path} cannot be removed: {error.strerror or error}") from None
+        removed += there
     with contextlib.suppress(OSError):
         folder_of(cache).rmdir()
     return removed
@@ -104,10 +119,23 @@ def _remove(path: Path) -> None:
         one.unlink(missing_ok=True)
 
 
+def _lock_of(path: Path) -> Path:
+    return path.with_suffix(".lock")
+
+
+@contextlib.contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Nobody else makes this index meanwhile: SQLite holds a lock, which ends with the process."""
+    with contextlib.closing(
+        sqlite3.connect(_lock_of(path), isolation_level=None, timeout=_SECONDS)
+    ) as lock:
+        lock.execute("BEGIN EXCLUSIVE")
+        yield
+
+
 @contextlib.contextmanager
 def _opened(path: Path) -> Iterator[sqlite3.Connection]:
     """The index, in a transaction, ready to be added to; sealed at the end, also if interrupted."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     connection = _begun(path)
     try:
         seal_of(path).unlink(missing_ok=True)

@@ -346,6 +346,43 @@ def test_two_do_not_make_it_at_once(held: Held) -> None:
     assert len(held.found(RARE_WORD)) == 3
 
 
+def test_one_that_comes_while_another_only_begins_leaves_it_alone(
+    held: Held, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = indexing._begun
+
+    def meanwhile(path: Path) -> sqlite3.Connection:
+        monkeypatch.setattr(indexing, "_begun", begun)
+        with pytest.raises(WriteError, match="locked"):
+            held.index()
+        return begun(path)
+
+    monkeypatch.setattr(indexing, "_begun", meanwhile)
+    done = held.index()
+    assert done is not None
+    assert done.sessions == 60
+
+
+def test_a_session_with_a_damaged_id_is_left_to_the_store(held: Held) -> None:
+    session = say(held, "an axolotl")
+    damaged = "CAST(x'7365735fff41' AS TEXT)"
+    for table, column in (("session", "id"), ("message", "session_id"), ("part", "session_id")):
+        held.change(f"UPDATE {table} SET {column} = {damaged} WHERE {column} = ?", session)
+    done = held.index()
+    assert done is not None
+    assert done.sessions == 59
+    assert held.found("axolotl") == held.found("axolotl", cached=False)
+    assert held.found(RARE_WORD) == held.found(RARE_WORD, cached=False)
+
+
+def test_what_cannot_be_removed_is_told(held: Held, tmp_path: Path) -> None:
+    held.file.mkdir(parents=True)
+    with pytest.raises(WriteError, match="cannot be removed"):
+        indexing.drop(held.cache, [held.database])
+    (tmp_path / "file").touch()
+    assert indexing.drop(tmp_path / "file", [held.database]) == 0
+
+
 def test_only_its_user_may_read_it(held: Held) -> None:
     held.index()
     for path in (held.file, textindex.seal_of(held.file)):
@@ -355,7 +392,7 @@ def test_only_its_user_may_read_it(held: Held) -> None:
 def test_it_can_be_removed(held: Held) -> None:
     held.index()
     assert indexing.drop(held.cache, [held.database, Path("/nowhere.db")]) == 1
-    assert not held.file.exists()
+    assert not textindex.folder_of(held.cache).exists()
     assert len(held.found(RARE_WORD)) == 3
 
 
