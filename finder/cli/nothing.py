@@ -116,7 +116,7 @@ def _homes(setting: Setting, tools: Sequence[str]) -> Iterator[tuple[Adapter, Se
 
 def _searched(answer: Answer) -> Iterator[str]:
     for searched in answer.searched[:_MOST_STORES]:
-        held = "" if searched.sessions is None else f", {searched.sessions} sessions"
+        held = "" if searched.sessions is None else f", {_counted(searched.sessions)}"
         failed = ", not readable" if searched.failed else ""
         yield line(f"Searched {searched.store.tool}: {searched.store.path}{held}{failed}")
     rest = answer.searched[_MOST_STORES:]
@@ -124,7 +124,7 @@ def _searched(answer: Answer) -> Iterator[str]:
         others = sum(searched.sessions or 0 for searched in rest)
         silent = sum(searched.failed for searched in rest)
         unread = f", {silent} of them not readable" if silent else ""
-        more = f"Searched {len(rest)} more stores, {others} sessions{unread}"
+        more = f"Searched {len(rest)} more stores, {_counted(others)}{unread}"
         yield f"{more}; finder stores lists them"
 
 
@@ -137,5 +137,8 @@ def _sessions(wider: Wider) -> str:
     more = "more than " if wider.more else ""
     put_away = ((wider.archived, "archived"), (wider.trashed, "in the trash"))
     aside = ", ".join(f"{count} {what}" for count, what in put_away if count)
-    plural = "" if wider.sessions == 1 else "s"
-    return f"{more}{wider.sessions} session{plural}{f' ({aside})' if aside else ''}"
+    return f"{more}{_counted(wider.sessions)}{f' ({aside})' if aside else ''}"
+
+
+def _counted(sessions: int) -> str:
+    return "1 session" if sessions == 1 else f"{sessions} sessions"
