@@ -42,9 +42,10 @@ def command(
 ) -> int:
     """Keep the words of all texts, to find rare ones sooner.
 
-    Only databases need it. The index is in the cache folder; what has changed since it was made is
-    looked for in the store, so it is never wrong. Call it again to bring it up to date, which
-    reads only what has changed.
+    Only databases need it. The index is in the cache folder; what has changed since it was made, by
+    the times that the tool notes, is looked for in the store. Call it again to bring it up to date,
+    which reads only what has changed. Rows that were changed by hand, with their old times, are
+    read anew after --drop.
     """
     setting = setting_of(ctx)
     chosen = options.chosen_format(format_, as_json, query, "table")
