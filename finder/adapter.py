@@ -98,6 +98,7 @@ class Want(NamedTuple):
         since, until: `updated` within these, milliseconds UTC.
         newest: the newest so many (by `updated`) of what fits all of the above.
         raw: whether `Session.raw` is used; False lets an adapter leave it out.
+        judged: outlines are wanted with all their fields.
         catalogue: what files that may not have changed have told before; see there.
     """
 
@@ -110,6 +111,7 @@ class Want(NamedTuple):
     until: int | None = None
     newest: int | None = None
     raw: bool = True
+    judged: bool = False
     catalogue: Catalogue | None = None
 
     def admits(self, session_id: str) -> bool:
@@ -134,11 +136,39 @@ class Candidate(NamedTuple):
 
 
 class Outline(NamedTuple):
-    """Where a session stands in a listing; `parent`: its id; `updated`: milliseconds UTC."""
+    """Where a session stands in a listing; `parent`: its id; `updated`: milliseconds UTC.
+
+    The others, by which a session is judged, are told where that is wanted (`Want.judged`), and
+    are what the header says; `archived`: whether its user has put it away.
+    """
 
     id: str
     parent: str | None
     updated: int | None
+    created: int | None = None
+    title: str | None = None
+    directory: str | None = None
+    agent: str | None = None
+    model: str | None = None
+    archived: bool = False
+
+    @classmethod
+    def of(cls, session: Session, *, judged: bool) -> Outline:
+        """That of a header."""
+        parent = session.parent.id if session.parent else None
+        if not judged:
+            return cls(session.ref.id, parent, session.updated)
+        return cls(
+            id=session.ref.id,
+            parent=parent,
+            updated=session.updated,
+            created=session.created,
+            title=session.title,
+            directory=session.directory,
+            agent=session.agent,
+            model=session.model,
+            archived=session.archived is not None or "archived" in session.labels,
+        )
 
 
 class Names(NamedTuple):
@@ -263,12 +293,12 @@ class Adapter(ABC):
         Raises:
             StoreError: the store cannot be read.
         """
-        for found in self.sessions(store, (want or Want())._replace(raw=False)):
+        asked = (want or Want())._replace(raw=False)
+        for found in self.sessions(store, asked):
             if isinstance(found, Problem):
                 yield found
             else:
-                parent = found.parent.id if found.parent else None
-                yield Outline(found.ref.id, parent, found.updated)
+                yield Outline.of(found, judged=asked.judged)
 
     def names(self, store: Store, since: int | None = None) -> Names:
         """What sessions are called and where they worked; of those updated `since` then, or all.

@@ -151,12 +151,28 @@ class Library:
 
     def outlines(self, want: Want | None = None) -> dict[Key, Outline]:
         """Where sessions stand, at least those that fit, by the copy that is believed."""
+        found = self._believed((source, want or Want()) for source in self.sources)
+        if not want or want == Want(judged=want.judged):
+            return found
+        # The copy that is believed may be another one than that which fits.
+        shared = [key for key in found if len(self._by_tool[key[0]]) > 1]
+        return found | self.outlines_of(shared, judged=want.judged)
+
+    def outlines_of(self, keys: Iterable[Key], *, judged: bool = False) -> dict[Key, Outline]:
+        """Where these sessions stand."""
+        wanted = _by_tool(keys)
+        asked = ((source, wanted.get(source.store.tool)) for source in self.sources)
+        return self._believed(
+            (source, Want(ids=tuple(sorted(ids)), judged=judged)) for source, ids in asked if ids
+        )
+
+    def _believed(self, asked: Iterable[tuple[Source, Want]]) -> dict[Key, Outline]:
         found: dict[Key, Outline] = {}
         holders: dict[Key, Source] = {}
-        for source in self.sources:
+        for source, want in asked:
             tool = source.store.tool
             alone = len(self._by_tool[tool]) == 1
-            for outline in source.outlines(want or Want()):
+            for outline in source.outlines(want):
                 key = tool, outline.id
                 if not alone:
                     other = holders.get(key)
@@ -183,9 +199,7 @@ class Library:
 
     def lookup(self, keys: Iterable[Key]) -> None:
         """Ask each store for what it has of these, so that `entry` knows all copies."""
-        wanted: dict[str, set[str]] = {}
-        for tool, session_id in keys:
-            wanted.setdefault(tool, set()).add(session_id)
+        wanted = _by_tool(keys)
         for source in self.sources:
             source.lookup(wanted.get(source.store.tool, ()))
             self._take_note(source)
@@ -312,6 +326,13 @@ def lineage(key: Key, parent_of: Callable[[Key], Key | None]) -> list[Key]:
             return path[: path.index(top) + 1]
         path.append(parent)
     return path
+
+
+def _by_tool(keys: Iterable[Key]) -> dict[str, set[str]]:
+    ids: dict[str, set[str]] = {}
+    for tool, session_id in keys:
+        ids.setdefault(tool, set()).add(session_id)
+    return ids
 
 
 def _trust(source: Source, copy: Session | Outline) -> tuple[int, int, int]:

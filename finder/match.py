@@ -21,6 +21,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import NamedTuple
 
+from finder.adapter import Outline
 from finder.model import Session
 from finder.words import folded
 
@@ -62,11 +63,11 @@ class Fields(NamedTuple):
     directory: str
 
     @classmethod
-    def of(cls, session: Session) -> Fields:
+    def of(cls, session: Session | Outline) -> Fields:
         """Those of a session."""
         return cls(
             folded(session.title or ""),
-            folded(session.ref.id),
+            folded(session.id if isinstance(session, Outline) else session.ref.id),
             folded(session.agent or ""),
             folded(session.directory or ""),
         )
@@ -102,11 +103,11 @@ class Matcher:
         """Whether any of the words is long enough to be forgiven a typing error."""
         return any(typos_allowed(word) for word in self.words)
 
-    def literal(self, session: Session) -> Score | None:
+    def literal(self, session: Session | Outline) -> Score | None:
         """The score, if every word is there as it was typed."""
         return self.score(Fields.of(session))
 
-    def fuzzy(self, session: Session) -> Score | None:
+    def fuzzy(self, session: Session | Outline) -> Score | None:
         """The score, if every word is there or nearly so; see `learn`."""
         return self.score(Fields.of(session), fuzzy=True)
 

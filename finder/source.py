@@ -88,10 +88,12 @@ class Source:
         """Where sessions stand, at least those that fit; of a database without their headers."""
         if not self.whole and self.store.kind == "database":
             return self._read(lambda: self.adapter.outlines(self.store, want))
-        return [
-            Outline(s.ref.id, s.parent.id if s.parent else None, s.updated)
-            for s in self.listing(Want())
-        ]
+        if want.ids is None:
+            sessions = self.listing(Want())
+        else:
+            self.lookup(want.ids)
+            sessions = [self.known[i] for i in want.ids if i in self.known]
+        return [Outline.of(session, judged=want.judged) for session in sessions]
 
     def forget(self, session_id: str) -> None:
         """Let go of a header; a store that was read whole keeps it."""

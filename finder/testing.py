@@ -117,10 +117,10 @@ class AdapterContract:
         for case in self.cases():
             for store in self.stores(case / "store"):
                 listed = [s for s in self.adapter.sessions(store) if isinstance(s, Session)]
-                outlines = {o for o in self.adapter.outlines(store) if isinstance(o, Outline)}
-                assert outlines == {
-                    Outline(s.ref.id, s.parent.id if s.parent else None, s.updated) for s in listed
-                }
+                for judged in (False, True):
+                    told = self.adapter.outlines(store, Want(judged=judged))
+                    outlines = {o for o in told if isinstance(o, Outline)}
+                    assert outlines == {Outline.of(s, judged=judged) for s in listed}
                 names, wanted = self.adapter.names(store), Names.of(listed)
                 assert names.titles - {""} == wanted.titles, store
                 assert names.newest == wanted.newest, store

@@ -17,7 +17,7 @@ from adapters.opencode.schema import (
     check,
     unknown_tables,
 )
-from adapters.opencode.sessions import header
+from adapters.opencode.sessions import brief, header, model_name
 from finder import sqlite
 from finder.adapter import Names, Outline, Want
 from finder.jsonio import integer, mapping, string
@@ -26,6 +26,12 @@ from finder.model import JsonObject, Problem, Ref, Session
 # What a header is made of, where the record itself is not asked for.
 _BRIEF = (
     "id title directory parent_id agent model time_created time_updated time_archived revert"
+).split()
+_LAST_PUT_IN = 1_000  # sessions, whose names are always read
+
+# What an outline is made of, in its order; the first three are all that most need.
+_JUDGED = (
+    "id parent_id time_updated time_created title directory agent model time_archived"
 ).split()
 
 
@@ -99,6 +105,8 @@ def _names(
 ) -> Names:
     """Those of one table; many titles as one text, since a row for each takes twice as long."""
     where, values = condition(table, there, Want(since=since))
+    if where:  # what was put in since need not be new itself: it may be an import
+        where += f" OR rowid > (SELECT max(rowid) FROM {table}) - {_LAST_PUT_IN}"
     wanted = ("directory", "agent", "time_updated", "title")
     directory, agent, updated, title = (c if c in there else "NULL" for c in wanted)
     query = (
@@ -140,22 +148,33 @@ class _Listing:
         return [*sessions, *self.problems]
 
     def outlines(self, want: Want | None) -> list[Outline | Problem] | None:
-        needed = ("id", "parent_id", "time_updated")
+        judged = want is not None and want.judged
+        needed = _JUDGED if judged else _JUDGED[:3]
         found: dict[str, Outline] = {}
         for table in self._session_tables():
-            if not set(needed) <= set(self.tables[table]):
+            there = self.tables[table]
+            if not set(needed) <= set(there) or (judged and "data" in there):
                 return None
-            where, values = condition(table, self.tables[table], want)
+            where, values = condition(table, there, want)
             query = f"SELECT {', '.join(needed)} FROM {table}{where}"
             rows = self.connection.execute(query, values)
             rows.row_factory = None
-            for value, parent, updated in rows:
+            for value, parent, updated, *rest in rows:
                 identifier = self._identifier(value)
                 if identifier is not None and identifier not in found:
                     same = found[parent].id if parent in found else string(parent) or None
-                    found[identifier] = Outline(identifier, same, integer(updated))
+                    fields = self._judged(identifier, rest) if judged else ()
+                    found[identifier] = Outline(identifier, same, integer(updated), *fields)
         self.problems += unknown_tables(self.connection, self.tables, str(self.path))
         return [*found.values(), *self.problems]
+
+    def _judged(
+        self, identifier: str, values: list[Any]
+    ) -> tuple[int | None, str | None, str | None, str | None, str | None, bool]:
+        """The further fields of an outline."""
+        created, title, directory, agent, model, archived = values
+        worked = self._where_and_who(identifier, directory, agent, model)
+        return integer(created), string(title) or None, *worked, _put_away(archived)
 
     def children(self, parents: Sequence[str]) -> Iterator[Session]:
         for table in self._session_tables():
@@ -177,8 +196,8 @@ class _Listing:
     def _select(self, table: str, raw: bool) -> str:
         there = self.tables[table]
         # The rows of the newer table keep some of it in a column of JSON.
-        columns = there if raw or "data" in there else [c for c in _BRIEF if c in there]
-        names = ", ".join(f"s.{sqlite.quoted(column)}" for column in columns)
+        columns = there if raw or "data" in there else _BRIEF
+        names = ", ".join(f"s.{sqlite.quoted(c)}" if c in there else "NULL" for c in columns)
         return f"SELECT {names}, {self._count()} AS message_count FROM {table} s"
 
     def _count(self) -> str:
@@ -231,23 +250,38 @@ class _Listing:
 
     def _brief(self, row: sqlite3.Row) -> Session | None:
         """The header of a row of the columns in `_BRIEF`: there may be very many."""
-        raw = dict(zip(row.keys(), row, strict=True))
-        identifier, model = self._identifier(raw.get("id")), raw.get("model")
+        value, title, folder, parent, who, what, created, updated, archived, revert, count = row
+        identifier = self._identifier(value)
         if identifier is None:
             return None
-        if isinstance(model, str):
-            raw["model"] = _flat(model)
-        said = self._said_by_messages(identifier, raw)
-        raw["parentID"] = raw.get("parent_id")
-        raw["time"] = {name: raw.get(f"time_{name}") for name in ("created", "updated", "archived")}
-        return header(
+        directory, agent, model = self._where_and_who(identifier, folder, who, what)
+        return brief(
             Ref(self.tool, self.store, identifier),
-            raw,
-            raw=None,
-            messages=raw["message_count"],
-            directory=said.get("directory"),
-            agent=said.get("agent"),
-            model=said.get("model"),
+            title=title,
+            directory=directory,
+            parent=parent,
+            agent=agent,
+            model=model,
+            created=created,
+            updated=updated,
+            archived=archived,
+            reverted=bool(revert),
+            messages=count,
+        )
+
+    def _where_and_who(
+        self, identifier: str, directory: Any, agent: Any, model: Any
+    ) -> tuple[str | None, str | None, str | None]:
+        """Directory, agent and model, from the columns, else from the messages."""
+        named = _model(model) if isinstance(model, str) else None
+        said: dict[str, str | None] = {}
+        if not (directory and agent and named):
+            info = {"directory": directory, "agent": agent, "model": named or _parsed(model)}
+            said = self._said_by_messages(identifier, info)
+        return (
+            string(directory) or said.get("directory"),
+            string(agent) or said.get("agent"),
+            named or said.get("model"),
         )
 
     def _identifier(self, value: object) -> str | None:
@@ -275,8 +309,6 @@ class _Listing:
             return {}
         if not {"session_id", "data", "time_created"} <= set(self.tables.get("message", ())):
             return {}
-        from adapters.opencode.sessions import model_name
-
         query = (
             "SELECT data FROM message WHERE session_id = ? ORDER BY time_created DESC, id DESC"
             " LIMIT 6"
@@ -320,12 +352,25 @@ def _flat(text: str) -> JsonObject:
     return dict(re.findall(r'"(\w+)"\s*:\s*"([^"]*)"', text))
 
 
+def _put_away(archived: object) -> bool:
+    return bool(archived) or integer(archived) is not None
+
+
+def _parsed(model: object) -> object:
+    return _flat(model) if isinstance(model, str) else model
+
+
+@lru_cache(maxsize=256)
+def _model(text: str) -> str | None:
+    """The model's name, from the JSON of its column: few models made very many sessions."""
+    return model_name({"model": _flat(text)})
+
+
 def _shallow(row: sqlite3.Row) -> JsonObject:
     """The row without its large columns, and with `model` parsed."""
     found: JsonObject = {key: row[key] for key in row.keys() if key != "summary_diffs"}  # noqa: SIM118
-    model = found.get("model")
-    if isinstance(model, str):
-        found["model"] = _flat(model)
+    if "model" in found:
+        found["model"] = _parsed(found["model"])
     return found
 
 

@@ -29,31 +29,60 @@ def header(
         directory, agent, model: what its messages say, for records that do not.
     """
     time = mapping(info.get("time"))
-    title = string(info.get("title"))
-    parent = string(info.get("parentID"))
-    updated = integer(time.get("updated"))
+    return brief(
+        ref,
+        title=info.get("title"),
+        directory=string(info.get("directory")) or directory,
+        parent=info.get("parentID"),
+        agent=string(info.get("agent")) or agent,
+        model=model_name(info) or model,
+        created=time.get("created"),
+        updated=time.get("updated"),
+        archived=time.get("archived"),
+        reverted=bool(info.get("revert")),
+        messages=messages,
+    )._replace(raw=raw)
+
+
+def brief(  # noqa: PLR0913  (very many are made: a mapping in between takes most of the time)
+    ref: Ref,
+    *,
+    title: Json,
+    directory: str | None,
+    parent: Json,
+    agent: str | None,
+    model: str | None,
+    created: Json,
+    updated: Json,
+    archived: Json,
+    reverted: bool,
+    messages: int | None,
+) -> Session:
+    """A header without the record, from the values that the record has."""
+    title, parent, updated = string(title), string(parent), integer(updated)
+    # Most have no label.
+    marked = archived or reverted or (title and title[-1] == ")")
     return Session(
         ref=ref,
         title=title or None,
-        directory=string(info.get("directory")) or directory,
-        created=integer(time.get("created")),
+        directory=directory,
+        created=integer(created),
         updated=updated,
         parent=Ref(ref.tool, ref.store, parent) if parent else None,
-        agent=string(info.get("agent")) or agent,
-        model=model_name(info) or model,
+        agent=agent,
+        model=model,
         messages=messages,
-        archived=integer(time.get("archived")),
-        labels=_labels(info, title),
+        archived=integer(archived),
+        labels=_labels(bool(archived), reverted, title) if marked else (),
         stamp=None if updated is None else str(updated),
-        raw=raw,
     )
 
 
-def _labels(info: JsonObject, title: str | None) -> tuple[Label, ...]:
+def _labels(archived: bool, reverted: bool, title: str | None) -> tuple[Label, ...]:
     found: list[Label] = []
-    if mapping(info.get("time")).get("archived"):
+    if archived:
         found.append("archived")
-    if info.get("revert"):
+    if reverted:
         found.append("reverted")
     if _is_fork_title(title):
         # A fork keeps no link to its source; its title is all that tells.

@@ -116,7 +116,7 @@ def test_the_newest_rows_that_fit_are_the_same_as_from_a_full_listing(
                 archived=chance.choice((None, None, 7)),
             )
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("finder.find._MOST_RECENT", most)
+        patch.setattr("finder.search._MOST_RECENT", most)
         few = find(library(*shelves), Query(limit=limit, **options))  # type: ignore[arg-type]
     full = find(library(*shelves), Query(limit=0, **options))  # type: ignore[arg-type]
     assert few.rows == tuple(full.rows)[:limit]
