@@ -65,10 +65,13 @@ def _leniently(raw: bytes) -> Json:
 
 def _may_have_huge_integers(raw: bytes) -> bool:
     # The pattern takes 3 s for 100 MB; the search for digits in a row, of which most texts have
-    # none so long, a twentieth of that. In slices, since it makes a copy.
+    # none so long, a twentieth of that. In slices, since it makes a copy. A number that goes on
+    # behind its slice is taken for an integer: then it is read with care in vain.
     for start in range(0, len(raw), _SLICE):
-        if b"0" * 19 in raw[start : start + _SLICE + 18].translate(_AS_ZEROS):
-            return bool(re.search(_HUGE_INTEGER, raw))
+        if b"0" * 19 in raw[start : start + _SLICE + 18].translate(_AS_ZEROS) and re.search(
+            _HUGE_INTEGER, raw[max(start - 2, 0) : start + _SLICE + 18]
+        ):
+            return True
     return False
 
 
