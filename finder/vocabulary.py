@@ -1,9 +1,10 @@
 """Which words stand in the titles, folders and agents of a store: to tell typing errors quickly.
 
 It is kept in our cache folder, one file for each database, which only its user may read. It is
-checked against the store: where that has changed, what was updated since is read, and added. Where
-that leads to nothing, or nothing is kept, or it is damaged, all sessions are asked what they are
-called. It only proposes words to look for; the store is asked what it has.
+checked against the store: where that has changed, what was updated since is read, and added. All
+sessions are asked what they are called where that leads to nothing, where nothing is kept, or
+something damaged, and once when the store has come to rest after a change. It only proposes words
+to look for; the store is asked what it has.
 
 Where a store is as it was when all of its sessions were asked, what is kept also tells in which
 fields a word can stand, so that the store need not look into the others.
@@ -94,13 +95,14 @@ class _Kept(NamedTuple):
 
 
 def kept_words(source: Source, cache: Path | None) -> Words | None:
-    """The words of a store that has not changed since they were kept."""
+    """All words of a store that has not changed since they were kept; None: it is not certain."""
     if source.store.kind != "database":  # it is read whole for any words
         return words_of(source, cache)
     if cache is None:
         return None
     kept = _read(_file(cache, source.store.path), source.store.path)
-    return kept.words if kept is not None and kept.stamp == source.stamp() else None
+    sure = kept is not None and kept.words.sure and kept.stamp == source.stamp()
+    return kept.words if kept is not None and sure else None
 
 
 def words_of(source: Source, cache: Path | None, *, anew: bool = False) -> Words:
@@ -112,7 +114,9 @@ def words_of(source: Source, cache: Path | None, *, anew: bool = False) -> Words
     stamp, settled, now = source.stamp(), source.settled(), int(time.time() * 1000)
     kept = None if anew else _read(path, source.store.path)
     if kept is not None and kept.stamp == stamp:
-        return kept.words
+        if kept.words.sure or not settled:
+            return kept.words
+        kept = None  # The store has come to rest: now it pays to ask for all.
     named = source.names(kept.newest if kept else None)
     # Of a time to come nothing newer would be asked for until then.
     newest = min(max(named.newest or 0, kept.newest if kept else 0), now)

@@ -131,6 +131,19 @@ def test_after_a_change_only_what_was_updated_since_is_read(search: Search, home
     assert search(*TYPED) == ([TARGET_TITLE], [])
 
 
+def test_once_it_has_come_to_rest_after_a_change_all_is_asked_for_once(
+    search: Search, home: Path
+) -> None:
+    search(*TYPED)
+    with closing(sqlite3.connect(database(home))) as connection:
+        connection.execute("UPDATE session SET time_updated = time_updated + 1")
+        connection.commit()
+    os.utime(database(home), (1_700_000_001, 1_700_000_001))
+    (since,) = search(*TYPED)[1]
+    assert since is not None
+    assert [search(*TYPED) for _ in "ab"] == [([TARGET_TITLE], [None]), ([TARGET_TITLE], [])]
+
+
 def test_a_session_that_was_put_in_with_an_old_time_is_not_hidden_by_others(
     search: Search, home: Path
 ) -> None:
