@@ -23,7 +23,7 @@ from finder.model import (
     Message,
     Role,
 )
-from finder.writing import Report, answers
+from finder.writing import Report, answers, came_with
 
 # What every event has, and what is compared in its own way.
 _APART = frozenset(
@@ -106,16 +106,8 @@ def _belonging(events: Sequence[Event], gone: Collection[int]) -> dict[int, list
             found.setdefault(calls[event.call], []).append(index)
     for call, result in answers([events[index] for index in there]).items():
         inner = found.setdefault(there[call], [])
-        inner.append(there[result])
-        following = there[result] + 1
-        while following < len(events) and _came_with_result(events[following]):
-            inner.append(following)
-            following += 1
+        inner += there[result], *came_with(events, there[result])
     return found
-
-
-def _came_with_result(event: Event) -> bool:
-    return event.type == "attachment" and event.role == "tool"
 
 
 _Known = tuple[int, ...]  # see `_Features.of`

@@ -52,3 +52,11 @@ def answers(events: Sequence[Event]) -> dict[int, int]:
             index = next(i for i, (number, _) in enumerate(calls) if number == latest)
             found[calls.pop(index)[1]] = place
     return found
+
+
+def came_with(events: Sequence[Event], result: int) -> Iterator[int]:
+    """The places of the files that came with the result at this place."""
+    for place in range(result + 1, len(events)):
+        if events[place].type != "attachment" or events[place].role != "tool":
+            return
+        yield place

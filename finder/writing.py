@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Literal
 
 from finder.model import Event, Ref, Session
-from finder.turns import Turn, answers, turns
+from finder.turns import Turn, answers, came_with, turns
 
 __all__ = [
     "CONTENT_FIELDS",
@@ -30,6 +30,7 @@ __all__ = [
     "Report",
     "Turn",
     "answers",
+    "came_with",
     "derived_id",
     "safe_name",
     "turns",

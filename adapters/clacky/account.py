@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from adapters.clacky import header
 from adapters.clacky.entry import Entry
 from finder.model import Compaction, Event
-from finder.writing import Report, answers
+from finder.writing import Report, answers, came_with
 
 _SPOKEN = frozenset({"text", "reasoning", "compaction"})
 _MOVED = "OpenClacky has it elsewhere: texts before files, results and what came with them last"
@@ -39,15 +39,9 @@ def _places(events: Sequence[Event]) -> dict[int, float]:
     places = {id(event): float(place) for place, event in enumerate(events)}
     for call, result in answers(events).items():
         places[id(events[result])] = call + 0.25
-        following = result + 1
-        while following < len(events) and _came_with_result(events[following]):
+        for following in came_with(events, result):
             places[id(events[following])] = call + 0.5
-            following += 1
     return places
-
-
-def _came_with_result(event: Event) -> bool:
-    return event.type == "attachment" and event.role == "tool"
 
 
 def _words_before(events: Iterable[Event]) -> Iterator[tuple[int, int | None]]:
