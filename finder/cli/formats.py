@@ -7,7 +7,7 @@ import click
 from finder.cli import options
 from finder.cli.failure import tell_problems
 from finder.cli.output import Query as JsonQuery
-from finder.cli.output import write_json, write_lines, write_text
+from finder.cli.output import write_found, write_text
 from finder.cli.program import Command
 from finder.cli.setting import Setting, setting_of
 from finder.errors import ExitCode
@@ -33,12 +33,7 @@ def command(ctx: click.Context, format_: str | None, as_json: bool, query: str |
     found = [data.format_(adapter) for adapter in setting.registry.adapters()]
     problems = setting.registry.problems
     tell_problems(problems)
-    if chosen == "json":
-        told = [data.problem(problem) for problem in problems]
-        write_json(expression.of({"schema": data.SCHEMA, "formats": found, "problems": told}))
-    elif chosen == "jsonl":
-        write_lines(found, expression)
-    else:
+    if not write_found(chosen, "formats", found, problems, expression):
         write_text(_table(found, setting), setting)
     return ExitCode.PARTIAL if problems else ExitCode.DONE
 

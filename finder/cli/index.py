@@ -9,7 +9,7 @@ from finder.cli.failure import tell_problems
 from finder.cli.find import known_tools
 from finder.cli.nothing import no_store
 from finder.cli.output import Query as JsonQuery
-from finder.cli.output import say, write_json, write_lines, write_text
+from finder.cli.output import say, write_found, write_text
 from finder.cli.program import Command
 from finder.cli.setting import Setting, setting_of
 from finder.library import Library
@@ -59,13 +59,9 @@ def command(
         return library.status()
     made = list(_indexed(library, setting))
     tell_problems(library.problems)
-    if chosen == "json":
-        problems = [data.problem(problem) for problem in library.problems]
-        document = {"schema": data.SCHEMA, "indexes": made, "problems": problems}
-        write_json(expression.of(document))
-    elif chosen == "jsonl":
-        write_lines(made, expression)
-    elif made:
+    if write_found(chosen, "indexes", made, library.problems, expression):
+        return library.status()
+    if made:
         write_text(_table(made, setting), setting)
     elif library.sources:
         say("No store needs an index: files are read as quickly as they are listed.", aside=True)

@@ -13,6 +13,7 @@ from finder.model import Json, JsonObject
 
 if TYPE_CHECKING:
     from finder.cli.setting import Setting
+    from finder.model import Problem
 
 
 class Query:
@@ -100,6 +101,20 @@ def write_lines(values: Iterable[Json], query: Query) -> None:
     sys.stdout.flush()
     for value in values:
         sys.stdout.buffer.write(jsonio.dumps(query.of(value)) + b"\n")
+
+
+def write_found(
+    chosen: str, name: str, found: list[JsonObject], problems: Iterable[Problem], query: Query
+) -> bool:
+    """Print what was found as JSON, under this name, or line by line; False: it is for a table."""
+    if chosen == "json":
+        from finder.render import data
+
+        told = [data.problem(problem) for problem in problems]
+        write_json(query.of({"schema": data.SCHEMA, name: found, "problems": told}))
+    elif chosen == "jsonl":
+        write_lines(found, query)
+    return chosen in {"json", "jsonl"}
 
 
 def write_bytes(data: bytes) -> None:

@@ -12,7 +12,7 @@ from finder.cli.failure import tell_problems
 from finder.cli.find import known_tools
 from finder.cli.nothing import no_store
 from finder.cli.output import Query as JsonQuery
-from finder.cli.output import write_json, write_lines, write_text
+from finder.cli.output import write_found, write_text
 from finder.cli.program import Command
 from finder.cli.setting import Setting, setting_of
 from finder.library import Library
@@ -54,13 +54,9 @@ def command(
     library.lookup(keys)
     found = [_described(library, source) for source in library.sources]
     tell_problems(library.problems)
-    if chosen == "json":
-        problems = [data.problem(problem) for problem in library.problems]
-        document = {"schema": data.SCHEMA, "stores": found, "problems": problems}
-        write_json(expression.of(document))
-    elif chosen == "jsonl":
-        write_lines(found, expression)
-    elif found:
+    if write_found(chosen, "stores", found, library.problems, expression):
+        return library.status()
+    if found:
         write_text(_table(found, setting), setting)
     else:
         for said in no_store(setting, tools):
