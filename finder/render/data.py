@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from finder.adapter import Adapter, Resume, Store
 from finder.errors import FinderError
@@ -27,17 +27,26 @@ if TYPE_CHECKING:
 SCHEMA = "session-finder/1"
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_HOUR = 3_600_000  # milliseconds
 
 
 def iso(time: int | None) -> str | None:
     """Milliseconds UTC as ``2026-09-21T14:03:05.123Z``; None for a time beyond the calendar."""
     if time is None:
         return None
+    hour = _hour(time // _HOUR)
+    if hour is None:
+        return None
+    rest = time % _HOUR
+    return f"{hour}:{rest // 60_000:02}:{rest // 1_000 % 60:02}.{rest % 1_000:03}Z"
+
+
+@lru_cache(maxsize=1_000)  # of many times most are of few hours
+def _hour(since: int) -> str | None:
     try:
-        moment = _EPOCH + timedelta(milliseconds=time)
+        return (_EPOCH + timedelta(hours=since)).isoformat()[:13]
     except OverflowError:
         return None
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def session(entry: Entry) -> JsonObject:
@@ -184,26 +193,36 @@ def event(item: Numbered, *, raw: bool = False) -> JsonObject:
     """One event; with `raw` also the native record that it is the first from."""
     happened = item.event
     value: JsonObject = {"seq": item.seq, "type": happened.type}
-    names, values = _fields(happened.type)
-    for name, inner in zip(names, values(happened), strict=True):
-        if inner is not None:
-            tell = _TOLD.get(name)
-            value[name] = inner if tell is None else tell(inner)
+    names, values, told = _fields(happened.type)
+    known = zip(names, values(happened), strict=True)
+    value.update([(name, inner) for name, inner in known if inner is not None])
+    for name, tell in told:
+        if name in value:
+            value[name] = tell(value[name])
     value["labels"] = list(happened.labels)
     if raw and happened.raw is not None:
         value["raw"] = happened.raw
     return value
 
 
+class _Fields(NamedTuple):
+    """The fields of a type of event that are told, and those of them that are told otherwise."""
+
+    names: tuple[str, ...]
+    values: Callable[[object], tuple[Any, ...]]
+    told: tuple[tuple[str, Callable[[Any], Json]], ...]
+
+
 @cache
-def _fields(kind: str) -> tuple[tuple[str, ...], Callable[[object], tuple[Any, ...]]]:
+def _fields(kind: str) -> _Fields:
     from dataclasses import fields
 
     from finder.model import EVENT_TYPES
 
     apart = {"type", "labels", "raw"}
     names = tuple(f.name for f in fields(EVENT_TYPES[kind]) if f.name not in apart)
-    return names, attrgetter(*names)
+    told = tuple((name, _TOLD[name]) for name in names if name in _TOLD)
+    return _Fields(names, attrgetter(*names), told)
 
 
 def _usage(usage: Usage) -> JsonObject:
