@@ -12,6 +12,7 @@ from finder.render.text import cut, cut_start, home_short, line, padded, width
 _GAP = "  "
 _NARROWEST = 4
 _WIDEST_TITLE = 80
+_WIDEST = 200  # to which columns are filled up in a pipe
 _UNITS = (
     ("y", 365 * 86_400),
     ("mo", 30 * 86_400),
@@ -30,6 +31,7 @@ class Column(NamedTuple):
         keep_end: what is cut off is the beginning, as of a path.
         kept: it is not left out where the room is too short even for the least widths.
         share: of the room that is left, how much it takes in proportion to the others.
+        whole: a cell that is wider than the column is not cut.
     """
 
     title: str
@@ -39,6 +41,7 @@ class Column(NamedTuple):
     kept: bool = False
     right: bool = False
     share: int = 1
+    whole: bool = False
 
 
 def age(time: int | None, now: int) -> str:
@@ -139,8 +142,10 @@ def table(
         max([width(column.title), *(width(row[index]) for row in cells)])
         for index, column in enumerate(columns)
     ]
-    widths = [min(w, c.most or w) for w, c in zip(widths, columns, strict=True)]
-    if room is not None:
+    widths = [min(w, c.most or room or _WIDEST) for w, c in zip(widths, columns, strict=True)]
+    if room is None:
+        columns = [column._replace(whole=column.most is None) for column in columns]
+    else:
         widths = _fitted(columns, widths, room)
     heading = [column._replace(keep_end=False) for column in columns]
     yield _joined([column.title for column in columns], heading, widths)
@@ -174,5 +179,6 @@ def _fitted(columns: Sequence[Column], widths: list[int], room: int) -> list[int
 
 
 def _aligned(text: str, column: Column, columns: int) -> str:
-    shown = cut_start(text, columns) if column.keep_end else cut(text, columns)
+    shorten = cut_start if column.keep_end else cut
+    shown = text if column.whole else shorten(text, columns)
     return " " * (columns - width(shown)) + shown if column.right else padded(shown, columns)

@@ -23,6 +23,7 @@ _UNSAFE = (
 # alone there; between ASCII letters they only deceive.
 _JOINED = "(?<=[^\x00-\x7f])[\u200c\u200d](?=[^\x00-\x7f])"
 _ELLIPSIS = "…"
+_LONGEST_LINE = 100_000  # characters; nobody reads more as one line
 
 
 @cache
@@ -41,11 +42,13 @@ def block(text: str) -> str:
 
 
 def line(text: str) -> str:
-    """Text on one line: runs of white space become one space, the rest is made visible."""
-    # A title may have millions of words; taking it apart needs four times its memory.
-    if not text.isprintable() or "  " in text or text != text.strip():
-        text = " ".join(text.split())
-    return _marked(text)
+    """Text on one line: runs of white space become one space, the rest is made visible.
+
+    Of megabytes, such as a hostile title, the beginning is told, and how much there is.
+    """
+    if len(text) > _LONGEST_LINE:
+        return f"{line(text[:_LONGEST_LINE])}{_ELLIPSIS} ({len(text):,} characters)"
+    return _marked(" ".join(text.split()))
 
 
 def _mark(found: re.Match[str]) -> str:

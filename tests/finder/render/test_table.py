@@ -79,3 +79,11 @@ def test_columns_are_aligned() -> None:
         "日本   7  x",
         "abc   10  y",
     ]
+
+
+def test_one_very_wide_cell_does_not_widen_the_others() -> None:
+    columns = [Column(title="A", least=4), Column(title="B")]
+    shown = list(table(columns, [["x" * 5000, "1"], ["y", "2"]], room=None))
+    assert shown[1] == "x" * 5000 + "  1"
+    assert shown[2] == "y" + " " * 199 + "  2"
+    assert list(table(columns, [["x" * 5000, "1"]], room=40))[1] == "x" * 36 + "…  1"

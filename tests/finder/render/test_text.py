@@ -59,6 +59,15 @@ def test_a_line_is_one_line() -> None:
     assert text.line("  a\n\n b\t\u2028c\r\nd ") == "a b c d"
 
 
+def test_of_megabytes_a_line_tells_the_beginning_and_how_much_there_is() -> None:
+    words = "many words\n" * 200_000
+    shown = text.line(words)
+    assert shown.startswith("many words many words ")
+    assert shown.endswith("… (2,200,000 characters)")
+    assert len(shown) < 101_000
+    assert text.line("x" * 100_000) == "x" * 100_000
+
+
 def test_width_and_cutting() -> None:
     assert [text.width(t) for t in ("abc", "日本", "e\u0301", "👍")] == [3, 4, 1, 2]
     assert text.cut("日本語", 6) == "日本語"
