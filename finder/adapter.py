@@ -359,6 +359,13 @@ class Adapter(ABC):
         """
         raise NotImplementedError(f"{self.name} does not write")
 
+    def uses_records(self, session: Session) -> bool:
+        """Whether `encode` looks at the records (`raw`) of this session's messages and content.
+
+        Without that they need not be kept: they are most of what a session takes in memory.
+        """
+        return session.ref.tool == self.tool
+
     def encode(
         self, session: Session, events: Sequence[Event], plan: Plan, report: Report
     ) -> Draft:

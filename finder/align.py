@@ -8,8 +8,7 @@ just once on both sides. What is between them is solved exactly.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from itertools import pairwise
 
 FEW_CELLS = 10_000  # of the exact solution's table: solved so without asking further
@@ -58,17 +57,24 @@ def aligned(ours: Sequence[Item], theirs: Sequence[Item]) -> Pairs:
     return sorted(pairs)
 
 
-def certain(ours: Sequence[int], theirs: Sequence[int]) -> Pairs:
-    """The places of all that is once on both sides, if there is no doubt: if all of them rise."""
+def certain(ours: Sequence[tuple[int, Hashable]], theirs: Sequence[tuple[int, Hashable]]) -> Pairs:
+    """The places of all that is once on both sides, if there is no doubt: if all of them rise.
+
+    Both are places with what stands there.
+    """
     once_a, once_b = _once(ours), _once(theirs)
     pairs = sorted((place, once_b[key]) for key, place in once_a.items() if key in once_b)
     rise = all(before[1] < after[1] for before, after in pairwise(pairs))
     return pairs if rise else []
 
 
-def _once(keys: Sequence[int]) -> dict[int, int]:
-    counts = Counter(keys)
-    return {key: place for place, key in enumerate(keys) if counts[key] == 1}
+def _once(keys: Sequence[tuple[int, Hashable]]) -> dict[Hashable, int]:
+    places: dict[Hashable, int] = {}
+    again: set[Hashable] = set()
+    for place, key in keys:
+        if places.setdefault(key, place) != place:
+            again.add(key)
+    return {key: place for key, place in places.items() if key not in again}
 
 
 def _anchors(ours: Sequence[Item], theirs: Sequence[Item]) -> tuple[Pairs, bool]:

@@ -256,14 +256,14 @@ def prints(events: Iterable[Event]) -> list[bytes]:
     return [hashlib.blake2b(jsonio.dumps(raw, sort=True), digest_size=20).digest() for raw in raws]
 
 
-def without_records(events: Iterable[Event]) -> None:
-    """Let go of the native records, but for those that are all there is of an event.
+def without_record(event: Event) -> Event:
+    """The event without its native record, unless that is all there is of it.
 
-    The events themselves are altered, which is for the one whose they are.
+    The event itself is altered, which is for the one whose it is.
     """
-    for event in events:
-        if event.type != "opaque":
-            object.__setattr__(event, "raw", None)
+    if event.type != "opaque":
+        object.__setattr__(event, "raw", None)
+    return event
 
 
 def recognised(
@@ -334,8 +334,7 @@ def _sharing(source: Iterable[Event]) -> Callable[[Event], Event]:
         for name in _LARGE.get(event.type, ()):
             text = getattr(event, name)
             object.__setattr__(event, name, known.get(text, text))
-        without_records((event,))
-        return event
+        return without_record(event)
 
     return share
 

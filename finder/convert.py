@@ -171,10 +171,14 @@ def convert(
             ways.append((sidecar, plans(tree, sidecar, salt="", directory=None, now=now)))
         for place, session in enumerate(tree.sessions):
             source, stream = tree.read(session)
+            home = at_home(session)
+            if not any(way.uses_records(home) for way, _ in ways):
+                stream = map(compare.without_record, stream)
             events = list(stream)
             for way, planned_ in ways:
-                way.write(at_home(session), events, planned_[place], source)
-            compare.without_records(events)
+                way.write(home, events, planned_[place], source)
+            for event in events:
+                compare.without_record(event)
             for way, _ in ways:
                 way.check()
             del events

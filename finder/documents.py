@@ -27,6 +27,9 @@ class DocumentStaging:
     def identifier(self, session: Session, salt: str) -> str:
         return session.ref.id
 
+    def uses_records(self, session: Session) -> bool:
+        return False
+
     def write(self, session: Session, events: Sequence[Event], plan: Plan, source: str) -> None:
         depth = self._depths.get(plan.parent, -1) + 1 if plan.parent else 0
         for ref, identifier in plan.ids.items():

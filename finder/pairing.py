@@ -20,7 +20,6 @@ from finder.model import (
     EVENT_TYPES,
     Event,
     Json,
-    Message,
     Role,
 )
 from finder.writing import Report, answers, came_with
@@ -31,7 +30,6 @@ _APART = frozenset(
 )
 _CONTENT: dict[str, tuple[str, ...]] = {
     "message": ("role",),
-    "text": ("text",),
     "reasoning": ("text", "signature"),
     "tool_call": ("name", "input"),
     "tool_result": ("output",),
@@ -47,6 +45,7 @@ _WITHOUT_IDS: dict[str, tuple[str, ...]] = {
     "tool_result": ("output",),
     "attachment": ("data", "url", "path"),
 }
+_OF_CALLS = frozenset({"tool_call", "tool_result", "subagent"})
 _IDENTITY = {"message": "role", "attachment": "name", "opaque": "kind", "notice": "kind"}
 _ALIKE = frozenset({"message", "compaction", "notice", "opaque"})  # each is like others of its type
 # What says the same in another type of event, such as the text of a thought told as an answer, or
@@ -70,27 +69,31 @@ def items(events: Sequence[Event], report: Report | None = None) -> list[Item]:
     are known by those.
     """
     report = report or Report()
+    renamed = report.calls
     message, role = None, None
     found: list[Item] = []
     for seq, event in enumerate(events):
-        if isinstance(event, Message):
+        kind = event.type
+        if kind == "message":
             message, role = event.record, event.role
-        inherited = role if event.message in {None, message} else None
-        call = report.calls.get(id(event)) or getattr(event, "call", None)
-        found.append(Item(seq, event, event.role or inherited, call))
+        speaks = event.role or (role if event.message in (None, message) else None)
+        call = None
+        if kind in _OF_CALLS:
+            call = renamed.get(id(event)) or event.call  # type: ignore[union-attr]
+        found.append(Item(seq, event, speaks, call))
     belonging = _belonging(events, report.gone)
     placed = {index for indices in belonging.values() for index in indices}
     order: list[Item] = []
     for index, item in enumerate(found):
-        if index not in placed and not _is_envelope(item):
+        if index not in placed and not _is_envelope(item.event):
             order.append(item)
             order += [found[inner] for inner in belonging.get(index, ())]
     return order
 
 
-def _is_envelope(item: Item) -> bool:
+def _is_envelope(event: Event) -> bool:
     """Whether it opens a message that is a tool result: some formats have such, others not."""
-    return item.event.type == "message" and item.event.role == "tool"
+    return event.type == "message" and event.role == "tool"
 
 
 def _belonging(events: Sequence[Event], gone: Collection[int]) -> dict[int, list[int]]:
@@ -142,6 +145,8 @@ class Pairing:
         for (a, b), (end_a, end_b) in pairwise(
             [(start - 1, start - 1), *sure, (len(ours), len(theirs))]
         ):
+            if (end_a, end_b) == (a + 1, b + 1):
+                continue
             one |= {place: features.of(ours[place]) for place in range(a + 1, end_a)}
             other |= {place: features.of(theirs[place]) for place in range(b + 1, end_b)}
             found = aligned(
@@ -213,12 +218,10 @@ class _Features:
         known_by = self._none() if item.event.type == "message" else content
         return telling, known_by, said, identity, type_, content, words, whole
 
-    def telling(self, item: Item) -> int:
-        """The first of these numbers."""
+    def is_certain(self, item: Item) -> bool:
+        """Whether it is known by the first of these numbers."""
         known = id(item.event)
-        if known in self._gone or known in self._altered or not _is_telling(item.event):
-            return self._none()
-        return self._number(_content(item), 0)
+        return known not in self._gone and known not in self._altered and _is_telling(item.event)
 
     def _number(self, key: Hashable, kind: int) -> int:
         return self._numbers.setdefault((kind, key), len(self._numbers))
@@ -236,8 +239,15 @@ def _sure(
     closely, and they themselves need not be."""
     if (len(ours) - start) * (len(theirs) - start) <= FEW_CELLS:
         return []
-    one, other = ([features.telling(item) for item in side[start:]] for side in (ours, theirs))
-    return [(start + a, start + b) for a, b in certain(one, other)]
+    one, other = (
+        [
+            (at, _content(side[at]))
+            for at in range(start, len(side))
+            if features.is_certain(side[at])
+        ]
+        for side in (ours, theirs)
+    )
+    return certain(one, other)
 
 
 def _without_doubtful(
@@ -302,8 +312,10 @@ def _apart(event: Event) -> Hashable:
 def _content(item: Item) -> Hashable:
     """What tells which event it is; of equal texts one may sum up what the other is a part of."""
     event = item.event
-    named = item.call if event.type != "text" else "summary" in event.labels
-    return event.type, named, *[_hashable(getattr(event, n)) for n in _CONTENT[event.type]]
+    if event.type == "text":
+        return event.type, event.text, "summary" in event.labels
+    values = [_hashable(getattr(event, name)) for name in _CONTENT[event.type]]
+    return event.type, item.call, *values
 
 
 def _without_ids(item: Item) -> Hashable:

@@ -86,6 +86,9 @@ class Staging(Protocol):
     def identifier(self, session: Session, salt: str) -> str:
         """The session's id in the target."""
 
+    def uses_records(self, session: Session) -> bool:
+        """Whether writing it takes its native records."""
+
     def write(self, session: Session, events: Sequence[Event], plan: Plan, source: str) -> None:
         """Write one session; `source` is the name of the adapter that it was read with."""
 
@@ -129,6 +132,9 @@ class FileStaging:
 
     def identifier(self, session: Session, salt: str) -> str:
         return self.adapter.target_id(session, salt)
+
+    def uses_records(self, session: Session) -> bool:
+        return self.adapter.uses_records(session)
 
     def write(self, session: Session, events: Sequence[Event], plan: Plan, source: str) -> None:
         report = Report()
@@ -224,6 +230,9 @@ class StoreStaging:
 
     def identifier(self, session: Session, salt: str) -> str:
         return self.adapter.target_id(session, salt)
+
+    def uses_records(self, session: Session) -> bool:
+        return self.adapter.uses_records(session)
 
     def write(self, session: Session, events: Sequence[Event], plan: Plan, source: str) -> None:
         report = Report()

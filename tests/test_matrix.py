@@ -22,6 +22,7 @@ from finder.model import Event, Problem, Session
 from finder.registry import Registry
 from finder.staging import FileStaging, at_home, found
 from finder.testing import stores_below
+from finder.writing import Plan, Report
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 DAMAGED = Path(__file__).parent / "damaged"
@@ -130,6 +131,22 @@ def test_nothing_is_lost_in_our_own_form(home: Path, tmp_path: Path, case: str) 
             assert compare.prints(events) == compare.prints(tree.read(session)[1]), session.ref
             assert compare.same(back.raw, session.raw), session.ref
             assert back.origin == at_home(session).ref.tool
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_records_that_an_encoder_does_not_use_make_no_difference(home: Path, case: str) -> None:
+    for target in FORMATS.values():
+        for _, tree in trees(home, case):
+            session = at_home(tree.top)
+            if target.uses_records(session):
+                continue
+            ids = {session.ref: "x" * 16}
+            plan = Plan(id="x" * 16, ids=ids, top="x" * 16, now=NOW)
+            whole, bare = list(tree.read(tree.top)[1]), list(tree.read(tree.top)[1])
+            for event in bare:
+                compare.without_record(event)
+            drafts = [target.encode(session, e, plan, Report()) for e in (whole, bare)]
+            assert drafts[0] == drafts[1], (target.name, session.ref)
 
 
 def own_targets(adapter: Adapter) -> dict[str, Adapter]:
