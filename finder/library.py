@@ -270,15 +270,17 @@ class Library:
             for path in newer
         )
 
-    def lookup_above(self, keys: Iterable[Key]) -> None:
-        """Look up all sessions above these."""
+    def and_above(self, keys: Iterable[Key]) -> set[Key]:
+        """Look up these and all sessions above them."""
         pending = set(keys)
+        self.lookup(pending)
         seen = set(pending)
         while pending:
             parents = {p for p in map(self._parent, pending) if p is not None} - seen
             self.lookup(parents)
             seen |= parents
             pending = parents
+        return seen
 
     def lineage(self, key: Key) -> list[Key]:
         """This session, its parent, and so on to the outermost that any store has."""

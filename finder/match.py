@@ -148,15 +148,26 @@ class Matcher:
         ]
         return Score(value=self._value(fields, found), matched=tuple(matched))
 
-    def value(self, fields: Fields, *, fuzzy: bool = False) -> float | None:
-        """Like `score`, the number alone, for very many sessions."""
-        if len(self.words) == 1:  # as in most queries; the first letter is in nearly every session
-            hit = self._best(0, self.words[0], fields)
-            if hit is None and fuzzy:
-                hit = self._nearly(self.words[0], fields)
-            return None if hit is None else hit[0]
-        found = self._found(fields, fuzzy)
-        return None if found is None else self._value(fields, found)
+    def values(self, many: Sequence[Fields], *, fuzzy: bool = False) -> list[float | None]:
+        """Like `score`, the numbers alone, of very many sessions."""
+        if len(self.words) == 1 and not fuzzy:
+            # As in most queries; and the first letter is in nearly every session.
+            texts = zip(*many, strict=True)
+            worth = [self._worth(name, kind) for name, kind in zip(_NAMES, texts, strict=True)]
+            return [best or None for best in map(max, *worth)]
+        found = ((fields, self._found(fields, fuzzy)) for fields in many)
+        return [None if hits is None else self._value(fields, hits) for fields, hits in found]
+
+    def _worth(self, name: str, texts: Sequence[str]) -> list[float]:
+        """What the one word is worth in each text of a field; 0: it is not there."""
+        word = self.words[0]
+        there = {text for text in texts if word in text}
+        known = {text: self._worth_of(name, text) for text in there}
+        return [known.get(text, 0.0) for text in texts]
+
+    def _worth_of(self, name: str, text: str) -> float:
+        hit = self._hit(0, self.words[0], name, text)
+        return hit[0] if hit else 0.0
 
     def _found(self, fields: Fields, fuzzy: bool) -> list[_Hit] | None:
         found = []
@@ -189,16 +200,17 @@ class Matcher:
     def _best(self, index: int, word: str, fields: Fields) -> _Hit | None:
         best: _Hit | None = None
         for name, text in zip(_NAMES, fields, strict=True):
-            if word not in text:
-                continue
-            tier = _id_tier(word, text) if name == "id" else self._tier(index, word, name, text)
-            # Any two letters are in some agent's name: "ui" is in "build".
-            if tier is None or (tier == "substring" and name == "agent"):
-                continue
-            value = _VALUES[tier] if name in {"title", "id"} else _BESIDE_TITLE[tier]
-            if best is None or value > best[0]:
-                best = (value, name, tier)
+            hit = self._hit(index, word, name, text) if word in text else None
+            if hit and (best is None or hit[0] > best[0]):
+                best = hit
         return best
+
+    def _hit(self, index: int, word: str, name: str, text: str) -> _Hit | None:
+        tier = _id_tier(word, text) if name == "id" else self._tier(index, word, name, text)
+        # Any two letters are in some agent's name: "ui" is in "build".
+        if tier is None or (tier == "substring" and name == "agent"):
+            return None
+        return (_VALUES if name in {"title", "id"} else _BESIDE_TITLE)[tier], name, tier
 
     def _tier(self, index: int, word: str, name: str, text: str) -> str:
         if name == "title":
@@ -287,17 +299,19 @@ def _alike(word: str, errors: int, vocabulary: Sequence[str]) -> list[str]:
 
 def _starting(word: str) -> str:
     """A pattern of the word where a word begins: an underscore separates, as in names of code."""
-    return r"(?<![^\W_])" + re.escape(word)
+    # What is before it is looked at last: then the word itself is searched for, which is quick.
+    escaped = re.escape(word)
+    return rf"{escaped}(?<![^\W_]{escaped})"
 
 
 def _id_tier(word: str, text: str) -> str | None:
     # Inside of an id any few letters stand by chance, and many ids begin with the same ones.
     if word == text:
         return "exact"
+    if len(word) < _SHORTEST_ID_PREFIX:
+        return None
     own_part = text.partition("_")[2] or text
-    if len(word) >= _SHORTEST_ID_PREFIX and (
-        own_part.startswith(word) or (text.startswith(word) and len(word) > text.find("_") + 1)
-    ):
+    if own_part.startswith(word) or (text.startswith(word) and len(word) > text.find("_") + 1):
         return "prefix"
     return None
 

@@ -2,21 +2,25 @@
 
 The answer has the rows and the order that `find` gives for the same words. What makes it quick:
 the texts are folded once; a query that goes on from an earlier one looks only at what that one
-left; the sessions are kept in the order of an answer, so that it needs no sorting by time; and a
-row is made when it is looked at.
+left; the sessions are kept in the order of an answer, so that it needs no sorting by time; of each
+only the outline is held, and headers are looked up for the rows that are looked at.
 """
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import NamedTuple
 
-from finder.find import ORDERS, Query, Row, is_archived, looks_like_id
-from finder.library import Below, Library, key_of, parent_of
+from finder.adapter import Outline, Want
+from finder.find import PLACES, Query, Row, looks_like_id
+from finder.library import Entry, Key, Library, key_of, lineage
 from finder.match import Fields, Matcher, below
+from finder.model import Ref, Session
 
 _CHUNK = 2_000  # sessions between two looks at whether the answer is still wanted
+_MADE = 64  # rows at once
 _REMEMBERED = 32  # earlier queries
 
 
@@ -39,41 +43,69 @@ class _Hits(NamedTuple):
 
 
 class Found(Sequence[Row]):
-    """The rows of an answer, each made when it is asked for."""
+    """The rows of an answer, made when they are asked for, some at once."""
 
     def __init__(self, index: Index, hits: _Hits, *, counts: bool) -> None:
         self._index = index
         self._hits = hits
         self._counts = counts
+        self._made: dict[int, Row] = {}
 
     def __len__(self) -> int:
         return len(self._hits.tops)
 
     def __getitem__(self, place: int) -> Row:  # type: ignore[override]  # no slices
-        top = self._hits.tops[place]
+        place = range(len(self))[place]
+        if place not in self._made:
+            start = place - place % _MADE
+            tops = self._hits.tops[start : start + _MADE]
+            self._made.update(enumerate(map(self._row, tops, self._index.bare(tops)), start))
+        return self._made[place]
+
+    def _row(self, top: int, row: Row) -> Row:
+        """A row as `find` would make it, but for why it matched."""
         score = None if self._hits.scores is None else self._hits.scores[top]
-        matching = self._hits.members[top] if self._counts else ()
-        return self._index.row(top, score, matching)
+        keys = self._index.keys_of(self._hits.members[top]) if self._counts else ()
+        matched = tuple(below for below in row.subagents if key_of(below.session) in keys)
+        return row._replace(score=score, matched_subagents=matched)
 
 
 class Index:
-    """All sessions of a library, ready to be searched again and again."""
+    """The sessions of a library, ready to be searched again and again.
 
-    def __init__(self, library: Library, query: Query | None = None) -> None:
-        """With `query` only the sessions that fit it; its words are not looked at."""
+    Attributes:
+        whole: these are all sessions that fit.
+    """
+
+    def __init__(
+        self,
+        library: Library,
+        query: Query | None = None,
+        newest: int | None = None,
+        lock: threading.Lock | None = None,
+    ) -> None:
+        """With `query` only the sessions that fit it; its words are not looked at.
+
+        With `newest` at least so many of those that were updated last, if there are more. `lock`
+        is held while the library is asked for rows, by those who search and those who draw.
+        """
+        self._library = library
         self._query = query or Query()
-        keys = library.keys()
-        library.lookup(keys)
-        entries = [entry for entry in map(library.entry, keys) if entry]
-        entries.sort(key=lambda entry: ORDERS["updated"](Row(entry=entry)))
-        self._entries = entries
-        self._fields = [Fields.of(entry.session) for entry in entries]
+        self._lock = lock or threading.Lock()
+        self.whole = newest is None
+        if newest is None:
+            outlines = library.outlines(Want(judged=True))
+        else:
+            outlines, self.whole = _newest(library, self._query, newest)
+        place = PLACES["updated"]
+        found = sorted(outlines, key=lambda key: (place(None, outlines[key]), key[1], key[0]))
+        self._keys = found
+        self._outlines = [outlines[key] for key in found]
+        self._fields = [Fields.of(outline) for outline in self._outlines]
         self._texts = ["\n".join(fields) for fields in self._fields]
-        self._parents = self._links()
-        self._tops = [self._top(place) for place in range(len(entries))]
-        self._fitting = [n for n, entry in enumerate(entries) if self._query.fits(entry.session)]
+        self._tops = self._outermost()
+        self._fitting = [n for n, one in enumerate(self._outlines) if self._query.fits(one)]
         self._near = self._places_near()
-        self._children = self._families()
         self._left: dict[tuple[str, ...], list[int]] = {}
 
     def __len__(self) -> int:
@@ -113,11 +145,10 @@ class Index:
             return {}, False
         tool, _, rest = words[0].rpartition(":")
         wanted = rest.casefold()
-        ids = ((n, self._entries[n].session.ref) for n in range(len(self._entries)))
         named = [
-            (n, ref.id.casefold() == wanted)
-            for n, ref in ids
-            if tool in {"", ref.tool} and ref.id.casefold().startswith(wanted)
+            (n, key[1].casefold() == wanted)
+            for n, key in enumerate(self._keys)
+            if tool in {"", key[0]} and key[1].casefold().startswith(wanted)
         ]
         exact = [n for n, whole in named if whole]
         fitting = set(self._fitting)
@@ -130,10 +161,9 @@ class Index:
             texts = self._texts
             left = [n for n in left if word in texts[n]]
         self._remember(matcher.words, left)
-        for place in _while_wanted(left, wanted):
-            value = matcher.value(self._fields[place])
-            if value is not None:
-                yield place, value
+        for some in _while_wanted(left, wanted):
+            values = matcher.values([self._fields[place] for place in some])
+            yield from ((place, value) for place, value in zip(some, values, strict=True) if value)
 
     def _candidates(self, words: tuple[str, ...]) -> list[int]:
         """What the narrowest of the earlier queries that lead here has left."""
@@ -163,12 +193,10 @@ class Index:
                 earlier = [n for n in self._fitting if word in self._texts[n]]
             places.update(earlier)
             near = places if near is None else near & places
-        rest = sorted((near or set()) - scores.keys())
-        fitting = set(self._fitting)
-        for place in _while_wanted(rest, wanted):
-            value = matcher.value(self._fields[place], fuzzy=True)
-            if value is not None and place in fitting:
-                yield place, value
+        rest = sorted((near or set()).intersection(self._fitting) - scores.keys())
+        for some in _while_wanted(rest, wanted):
+            values = matcher.values([self._fields[place] for place in some], fuzzy=True)
+            yield from ((place, value) for place, value in zip(some, values, strict=True) if value)
 
     @cached_property
     def _vocabulary(self) -> dict[str, list[int]]:
@@ -195,75 +223,69 @@ class Index:
                 best[top] = max(best.get(top, 0.0), worth)
         tops = sorted(members)  # the numbers are in the order of an answer without words
         if not self._query.archived:
-            tops = [top for top in tops if not is_archived(self._entries[top].session)]
+            tops = [top for top in tops if not self._outlines[top].archived]
         if words:
             tops.sort(key=self._near.__contains__, reverse=True)
             tops.sort(key=best.__getitem__, reverse=True)
         hits = _Hits(tops=tops, members=members, scores=best if words else None)
         return Found(self, hits, counts=bool(words) or self._query.filters)
 
-    def row(self, top: int, score: float | None, matching: Sequence[int]) -> Row:
-        """A row as `find` would make it, but for why it matched."""
-        tree = tuple(self._below(top))
-        keys = {key_of(self._entries[place].session) for place in matching}
-        return Row(
-            entry=self._entries[top],
-            score=score,
-            subagents=tree,
-            matched_subagents=tuple(b for b in tree if key_of(b.session) in keys),
+    def keys_of(self, places: Sequence[int]) -> set[Key]:
+        """The keys of sessions, by their numbers."""
+        return {self._keys[place] for place in places}
+
+    def bare(self, tops: Sequence[int]) -> list[Row]:
+        """Rows with their subagents."""
+        keys = [self._keys[top] for top in tops]
+        with self._lock:
+            trees = self._library.trees(keys)
+            entries = [self._library.entry(key) for key in keys]
+        return [
+            Row(entry=entry or self._gone(top), subagents=tuple(trees[key]))
+            for top, key, entry in zip(tops, keys, entries, strict=True)
+        ]
+
+    def _gone(self, place: int) -> Entry:
+        """What is known of a session that was there a moment ago."""
+        outline = self._outlines[place]
+        tool = self._keys[place][0]
+        stores = (source.store for source in self._library.sources)
+        path = next(str(store.path) for store in stores if store.tool == tool)
+        ref = Ref(tool, path, outline.id)
+        session = Session(
+            ref=ref, title=outline.title, directory=outline.directory, updated=outline.updated
         )
+        return Entry(session=session, copies=(session,), also_in=())
 
-    def _top(self, place: int) -> int:
-        """The outermost session above this one that any store has."""
-        path = [place]
-        while (parent := self._parents[path[-1]]) is not None:
-            if parent in path:  # parent links in a circle: any fixed one of them will do
-                circle = path[path.index(parent) :]
-                return min(circle, key=lambda n: key_of(self._entries[n].session))
-            path.append(parent)
-        return path[-1]
+    def _outermost(self) -> list[int]:
+        """For each session the number of the outermost one above it that any store has."""
+        places = {key: place for place, key in enumerate(self._keys)}
 
-    def _links(self) -> list[int | None]:
-        """For each session the number of its parent, if any store has it."""
-        sessions = [entry.session for entry in self._entries]
-        places = {key_of(session): n for n, session in enumerate(sessions)}
-        return [key and places.get(key) for key in map(parent_of, sessions)]
+        def parent(key: Key) -> Key | None:
+            above = self._outlines[places[key]].parent
+            return found if above and (found := (key[0], above)) in places else None
+
+        return [places[lineage(key, parent)[-1]] for key in self._keys]
 
     def _places_near(self) -> frozenset[int]:
         """The sessions of the caller's folder."""
-        sessions = (entry.session for entry in self._entries)
-        near = (n for n, session in enumerate(sessions) if self._query.is_near(session))
+        near = (n for n, outline in enumerate(self._outlines) if self._query.is_near(outline))
         return frozenset(near) if self._query.here else frozenset()
 
-    def _families(self) -> dict[int, list[int]]:
-        found: dict[int, list[int]] = {}
-        for place, parent in enumerate(self._parents):
-            if parent is not None:
-                found.setdefault(parent, []).append(place)
-        for siblings in found.values():
-            siblings.sort(key=self._age)
-        return found
 
-    def _age(self, place: int) -> tuple[int, str]:
-        session = self._entries[place].session
-        return session.created or 0, session.ref.id
-
-    def _below(self, top: int) -> Iterator[Below]:
-        """All sessions below one, depth first, the older before the younger."""
-        seen = {top}
-        stack = [(place, 1) for place in reversed(self._children.get(top, ()))]
-        while stack:
-            place, depth = stack.pop()
-            if place in seen:
-                continue
-            seen.add(place)
-            yield Below(session=self._entries[place].session, depth=depth)
-            inner = reversed(self._children.get(place, ()))
-            stack += [(child, depth + 1) for child in inner]
+def _newest(library: Library, query: Query, count: int) -> tuple[dict[Key, Outline], bool]:
+    """The sessions that were updated last, with those above them; and whether these are all."""
+    want = query.narrowed._replace(newest=count)
+    given = [session for source in library.sources for session in source.newest(want, 0)]
+    keys = library.and_above(map(key_of, given))
+    entries = ((key, library.entry(key)) for key in keys)
+    found = {key: Outline.of(entry.session, judged=True) for key, entry in entries if entry}
+    limited = any(source.floor is not None for source in library.sources)
+    return found, not (limited or query.filters)
 
 
-def _while_wanted(places: Sequence[int], wanted: Callable[[], bool]) -> Iterator[int]:
+def _while_wanted(places: Sequence[int], wanted: Callable[[], bool]) -> Iterator[Sequence[int]]:
     for start in range(0, len(places), _CHUNK):
         if not wanted():
             raise SupersededError
-        yield from places[start : start + _CHUNK]
+        yield places[start : start + _CHUNK]

@@ -73,8 +73,7 @@ class _TextSearch:
     def _are_enough(self, batch: Sequence[tuple[Source, Candidate]], limit: int) -> bool:
         """Look into these, until there are rows enough."""
         keys = [(c.ref.tool, c.ref.id) for _, c in batch]
-        self.library.lookup(keys)
-        self.library.lookup_above(keys)
+        self.library.and_above(keys)
         for (source, candidate), key in zip(batch, keys, strict=True):
             self._look(source, candidate, key)
             if limit and len(self.said) >= limit:

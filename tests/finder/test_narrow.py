@@ -104,6 +104,36 @@ def test_typing_errors_fill_what_room_is_left(tmp_path: Path, limit: int) -> Non
     assert len(found) == (2 if limit == 2 else 3)
 
 
+@pytest.mark.parametrize("count", [1, 5, 121])
+def test_the_newest_are_folded_as_all_are(tmp_path: Path, count: int) -> None:
+    shelf = made(tmp_path, 120, 4)
+    index = Index(library(shelf), newest=count)
+    assert index.whole == (count == 121)
+    every = find(library(shelf), Query(limit=0))
+    for text in ("", "l", "login"):
+        found = index.search(tuple(text.split()))
+        for row in found:
+            whole = next(one for one in every.rows if one.session.ref == row.session.ref)
+            assert row.subagents == tuple(whole.subagents)
+            assert row.session == whole.session
+    assert len(index.search(())) == len(every.rows) or count < 121
+    assert len(index) >= min(count, 120)
+    held = {row.session.ref for row in index.search(())}
+    newest = sorted(shelf.sessions, key=lambda s: (s.updated is None, -(s.updated or 0)))[:count]
+    tops = {session.ref for session in newest if session.parent is None}
+    assert tops <= held
+
+
+def test_a_session_that_has_gone_is_still_a_row(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path)
+    shelf.add("ses_1", "Fix login", updated=5, directory="/home/u")
+    index = Index(library(shelf))
+    shelf.sessions.clear()
+    (row,) = index.search(("login",))
+    assert (row.session.title, row.session.updated) == ("Fix login", 5)
+    assert row.session.ref == ("mem", str(tmp_path), "ses_1")
+
+
 def test_on_all_fixtures(tmp_path: Path) -> None:
     shutil.copytree(FIXTURES, tmp_path / "fixtures")
     registry, places = Registry.installed(), Places.under(tmp_path)

@@ -336,13 +336,21 @@ def test_of_a_long_story_only_the_beginning_is_read(pipe: PipeInput, shelf: Shel
     assert list(story_lines(one.setting, library, row, 80)) == whole
 
 
-def test_an_adapter_that_breaks_is_not_a_hang(pipe: PipeInput, shelf: Shelf) -> None:
+def test_a_story_that_breaks_is_no_end_of_the_others(pipe: PipeInput, shelf: Shelf) -> None:
     class Breaking(Memory):
         def events(self, ref: Ref) -> Iterator[Event]:
             yield from said(str(1 // len(ref.id[:0])))
 
+    one = picker(pipe, Paper(), adapter=Breaking(shelf))
+    drive(one, pipe, ("! a bug in finder: ZeroDivisionError", DOWN), ("▌ mem Add a parser", ""))
+
+
+def test_a_search_that_breaks_ends_with_its_error(
+    pipe: PipeInput, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("finder.cli.picker.work.Index", lambda *_: 1 // 0)
     with pytest.raises(ZeroDivisionError):
-        run(picker(pipe, Paper(), adapter=Breaking(shelf)))
+        run(picker(pipe, Paper(), shelf))
 
 
 def test_keys_are_answered_while_a_store_is_slow(pipe: PipeInput, shelf: Shelf) -> None:

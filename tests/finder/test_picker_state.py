@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from finder.cli.picker import work
 from finder.cli.picker.show import Layout, problem_line, row_line, status_line, target_line
 from finder.cli.picker.state import Answer, State, Target
 from finder.cli.picker.work import Searching, Worker, portions
@@ -62,6 +63,23 @@ def test_enter_waits_for_the_answer_to_what_was_typed() -> None:
     assert state.waiting is None
 
 
+def test_enter_waits_for_all_sessions_but_not_on_what_is_shown() -> None:
+    some, best = rows("some", "best")
+    state = State(answer=Answer(text="", rows=(some,)))
+    state.typed("lo")
+    assert state.want("resume") is None
+    assert state.take(Answer(text="lo", rows=(some,), sure=False)) is None
+    assert state.row is some
+    choice = state.take(Answer(text="lo", rows=(best, some)))
+    assert choice is not None
+    assert choice.row is best
+    state.typed("log")
+    state.take(Answer(text="log", rows=(some,), sure=False))
+    choice = state.want("resume")
+    assert choice is not None
+    assert choice.row is some
+
+
 def test_typing_on_takes_back_an_enter() -> None:
     state = State(answer=Answer(text="", rows=rows("a")))
     state.typed("a")
@@ -79,9 +97,9 @@ def test_spaces_ask_for_nothing_new() -> None:
 def test_the_same_query_answered_anew_keeps_the_selected_session() -> None:
     a, b, c = rows("a", "b", "c")
     state = State(answer=Answer(text="", rows=(a, b)), selected=1)
-    state.take(Answer(text="", rows=(a, c, b), final=True))
+    state.take(Answer(text="", rows=(a, c, b)))
     assert state.row is b
-    state.take(Answer(text="", rows=(a, c), final=True))
+    state.take(Answer(text="", rows=(a, c)))
     assert state.row is a, "it is gone"
     state.typed("x")
     state.take(Answer(text="x", rows=(c, b)))
@@ -217,36 +235,47 @@ def test_what_a_worker_raises_is_told_and_it_goes_on() -> None:
     assert done == [2]
 
 
-def test_answers_come_from_the_stores_and_then_from_memory(tmp_path: Path) -> None:
-    shelf = Shelf(tmp_path)
-    for number in range(30):
-        shelf.add(f"ses_{number:04}", f"login {number}", updated=number)
-    query = Query(limit=10)
-    searching = Searching(library(shelf), lambda: library(shelf), query)
-    early = searching.answer("login", lambda: True)
-    assert early is not None
-    assert (len(early.rows), early.more, early.final) == (10, True, False)
-    searching.read()
-    late = searching.answer("login", lambda: True)
-    assert late is not None
-    assert (len(late.rows), late.held, late.final) == (30, 30, True)
-    assert [r.session.ref for r in late.rows][:10] == [r.session.ref for r in early.rows]
-    assert searching.answer("login", lambda: False) is None
+def titles(answer: Answer) -> list[str | None]:
+    return [row.session.title for row in answer.rows]
 
 
-@pytest.mark.parametrize(("text", "told"), [("fi", ""), ("fi x", ""), ("fix", "fix"), ("検", "検")])
-def test_a_letter_or_two_wait_for_all_sessions(tmp_path: Path, text: str, told: str) -> None:
+@pytest.mark.parametrize(
+    ("text", "told", "asked"), [("lo", "", False), ("login", "login", True), ("検", "検", True)]
+)
+def test_the_newest_answer_first_then_the_stores_and_then_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, told: str, asked: bool
+) -> None:
+    """But a letter or two, which stores take long to find, wait for all sessions."""
+    monkeypatch.setattr(work, "_NEWEST", 20)
     shelf = Shelf(tmp_path)
-    for number in range(3):
-        shelf.add(f"ses_{number}", f"Fix x 検 {number}", updated=number)
+    for number in range(50):
+        shelf.add(f"ses_{number:04}", f"x{text}y {number}", updated=number)
+    shelf.add("ses_old", f"{text} of old", updated=0)
     searching = Searching(library(shelf), lambda: library(shelf), Query(limit=10))
-    early = searching.answer(text, lambda: True)
-    assert early is not None
-    assert early.text == told
+    assert searching.first(text).text == told
+    assert not searching.whole
+    some, *rest = searching.answers(text, lambda: True)
+    assert titles(some)[0] == f"x{text}y 49"
+    assert (some.more, some.held, some.sure) == (True, None, False)
+    assert [(len(one.rows), one.more, one.sure) for one in rest] == [(10, True, True)] * asked
     searching.read()
-    late = searching.answer(text, lambda: True)
-    assert late is not None
-    assert (late.text, len(late.rows)) == (text, 3)
+    assert searching.whole
+    (late,) = searching.answers(text, lambda: True)
+    assert (len(late.rows), late.more, late.held, late.sure) == (51, False, 51, True)
+    assert titles(late)[0] == f"{text} of old"
+    for one in rest:
+        assert titles(one) == titles(late)[:10]
+    assert not list(searching.answers(text, lambda: False))
+
+
+def test_what_is_in_memory_at_once_need_not_be_read_again(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path)
+    shelf.add("ses_1", "Fix login")
+    searching = Searching(library(shelf), lambda: library(shelf), Query(limit=10))
+    searching.begin()
+    assert searching.whole
+    (answer,) = searching.answers("lo", lambda: True)
+    assert (len(answer.rows), answer.held, answer.sure) == (1, 1, True)
 
 
 def test_a_store_that_cannot_be_read_is_a_problem_of_the_rest(tmp_path: Path) -> None:

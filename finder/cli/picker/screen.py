@@ -105,7 +105,7 @@ class _List(UIControl):
             )
         rows, selected = state.answer.rows, state.selected
         if not rows:
-            said = view.empty if not state.text.strip() else ["No session matches."]
+            said = view.empty if not state.text.strip() else [show.no_match(state.answer)]
             return UIContent(
                 get_line=lambda n: [("class:dim", f"  {said[n]}")], line_count=len(said)
             )

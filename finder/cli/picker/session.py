@@ -13,12 +13,13 @@ from prompt_toolkit.output import Output
 from prompt_toolkit.output.defaults import create_output
 
 from finder.cli.picker.screen import CUT, Preview, Screen, View
-from finder.cli.picker.state import Choice, Deed, State, Target
+from finder.cli.picker.state import Answer, Choice, Deed, State, Target
 from finder.cli.picker.work import Searching, Wanted, Worker, portions
 from finder.cli.setting import Setting
 from finder.errors import FinderError, WriteError
 from finder.find import Row
 from finder.library import Library
+from finder.render.text import line
 
 if TYPE_CHECKING:
     from finder.get import Numbered
@@ -76,7 +77,7 @@ class Picker:
             output=self.output or create_output(always_prefer_tty=True),
             ask=self._searcher.ask,
             drawn=self._drawn,
-            reading=lambda: self.searching.index is None,
+            reading=lambda: not self.searching.whole,
             targets=lambda: targets(self.setting),
             main_deed=self.main_deed,
         )
@@ -100,21 +101,29 @@ class Picker:
     # -- the threads -----------------------------------------------------------------------------
 
     def _read(self, _: bool, wanted: Wanted) -> None:
-        library = self.searching.read()
+        self._known(self.searching.begin())
+        if not self.searching.whole:
+            self._known(self.searching.read())
+        if self.searching.index is not None:
+            self.searching.index.prepare()
+
+    def _known(self, library: Library) -> None:
+        """More sessions are in memory: what is shown is asked for anew."""
 
         def known() -> None:
             self.state.problems = tuple(library.problems)
             self._searcher.ask(self.state.text)
 
         self._post(known)
-        if self.searching.index is not None:
-            self.searching.index.prepare()
 
     def _search(self, text: str, wanted: Wanted) -> None:
-        answer = self.searching.answer(text, wanted)
-        if answer is not None and wanted() and self.screen is not None:
-            screen = self.screen
-            self._post(lambda: screen.take(answer))
+        for answer in self.searching.answers(text, wanted):
+            if wanted():
+                self._post(lambda answer=answer: self._answered(answer))  # type: ignore[misc]
+
+    def _answered(self, answer: Answer) -> None:
+        if self.screen is not None:
+            self.screen.take(answer)
 
     def _drawn(self, screen: Screen) -> None:
         """The screen stands: only now may other work take the time."""
@@ -141,10 +150,15 @@ class Picker:
         row, width, height = asked
         row = row._replace(subagents=())  # a long list of them would stand before the story
         lines = story_lines(self.setting, self.searching.library, row, width, _MOST_MESSAGES)
-        for part, whole in portions(lines, height, _MOST_LINES):
-            if not wanted():
-                return
-            self._post(lambda part=part, whole=whole: self._shown(part, whole, wanted))  # type: ignore[misc]
+        part: list[str] = []
+        try:
+            for part, whole in portions(lines, height, _MOST_LINES):
+                if not wanted():
+                    return
+                self._post(lambda part=part, whole=whole: self._shown(part, whole, wanted))  # type: ignore[misc]
+        except Exception as error:  # an adapter's or ours: the other sessions can still be seen
+            broken = [*part, line(f"! a bug in finder: {type(error).__name__}: {error}")]
+            self._post(lambda: self._shown(broken, True, wanted))
 
     def _shown(self, lines: list[str], whole: bool, wanted: Wanted) -> None:
         if wanted() and self.screen is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from finder.cli.picker.state import State, Target
+from finder.cli.picker.state import Answer, State, Target
 from finder.find import Row
 from finder.model import Problem
 from finder.render.table import age, marks
@@ -111,6 +111,11 @@ def status_line(state: State, *, reading: bool, home: str) -> list[Piece]:
     if state.problems:
         pieces.append(("class:warn", f" · {problem_line(state.problems, home)}"))
     return pieces
+
+
+def no_match(answer: Answer) -> str:
+    """What stands in place of rows."""
+    return "No session matches." if answer.sure else "None of the newest matches."
 
 
 def problem_line(problems: Sequence[Problem], home: str) -> str:

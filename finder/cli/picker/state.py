@@ -42,14 +42,14 @@ class Answer:
     Attributes:
         rows: in order; there may be more than these, as `more` says.
         held: how many sessions were searched; None: not known yet.
-        final: it was made from all sessions in memory.
+        sure: these are the first of all; otherwise those of some sessions, and others will come.
     """
 
     text: str
     rows: Sequence[Row]
     more: bool = False
     held: int | None = None
-    final: bool = False
+    sure: bool = True
 
 
 @dataclass(slots=True, kw_only=True)
@@ -118,8 +118,10 @@ class State:
         kept = self.row if same and self.selected else None
         self.answer = answer
         self.selected = _place(answer.rows, kept, self.selected) if kept else 0
+        if self.waiting is None or not answer.sure:
+            return None
         waiting, self.waiting = self.waiting, None
-        return self.want(waiting) if waiting else None
+        return self.want(waiting)
 
     def want(self, deed: Deed) -> Choice | None:
         """Do something with the selected session; None: not now."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -13,7 +13,8 @@ from finder.find import Query, find
 from finder.library import Library
 from finder.narrow import Index, SupersededError
 
-_TELLING = 3  # bytes of a word that few enough sessions have for the stores to be asked
+_TELLING = 3  # bytes of a word that few sessions have
+_NEWEST = 2_000  # sessions that are in memory at once
 T = TypeVar("T")
 Wanted = Callable[[], bool]
 
@@ -71,11 +72,12 @@ class Worker(Generic[T]):
 
 @dataclass(slots=True)
 class Searching:
-    """Answers queries: from the stores until all sessions are in memory, then from there.
+    """Answers queries from memory: from the newest sessions, and then from all.
 
     Attributes:
         library, fresh: two views of the same stores. One answers while the other is read.
         query: what narrows every answer, besides the words; `limit` is that of a first answer.
+        index: what is in memory so far.
     """
 
     library: Library
@@ -87,15 +89,27 @@ class Searching:
     def first(self, text: str) -> Answer:
         """An answer from the stores: the first rows alone.
 
-        Stores take seconds to say which of very many sessions fit a letter or two best. That waits
-        until all sessions are in memory, and this answer is that of the empty query.
+        They take seconds to say which of very many sessions fit a letter or two best; so that is
+        not asked, and this answer is that of the empty query.
         """
         words = tuple(text.split())
-        if words and all(len(word.encode()) < _TELLING for word in words):
+        if words and not _tells(words):
             return self.first("")
         with self._lock:
             answer = find(self.library, self.query._replace(words=words))
         return Answer(text=text, rows=answer.rows, more=answer.more)
+
+    def begin(self) -> Library:
+        """Take the newest sessions into memory; returns the library that they come from."""
+        with self._lock:
+            if self.index is None:
+                self.index = Index(self.library, self.query, _NEWEST, self._lock)
+        return self.library
+
+    @property
+    def whole(self) -> bool:
+        """Whether all sessions are in memory."""
+        return self.index is not None and self.index.whole
 
     def read(self) -> Library:
         """Take all sessions into memory; returns the library that they come from."""
@@ -108,16 +122,27 @@ class Searching:
             gc.enable()
         return library
 
-    def answer(self, text: str, wanted: Wanted) -> Answer | None:
-        """The rows for a query; None where nobody wants them any more."""
+    def answers(self, text: str, wanted: Wanted) -> Iterator[Answer]:
+        """The rows for a query; those of some sessions are followed by those of all, if soon."""
+        self.begin()
         index = self.index
-        if index is None:
-            return self.first(text)
+        assert index is not None
+        words = tuple(text.split())
         try:
-            rows = index.search(tuple(text.split()), wanted)
+            rows = index.search(words, wanted)
         except SupersededError:
-            return None
-        return Answer(text=text, rows=rows, held=len(index), final=True)
+            return
+        if rows:
+            _ = rows[0]  # with those beside it: made here, drawing does not wait for them
+        held = len(index) if index.whole else None
+        yield Answer(text=text, rows=rows, more=not index.whole, held=held, sure=index.whole)
+        if wanted() and not self.whole and _tells(words):
+            yield self.first(text)
+
+
+def _tells(words: Sequence[str]) -> bool:
+    """Whether few enough sessions have the words for the stores to be asked."""
+    return any(len(word.encode()) >= _TELLING for word in words)
 
 
 def portions(lines: Iterator[str], first: int, most: int) -> Iterator[tuple[list[str], bool]]:
