@@ -171,8 +171,15 @@ class Outline(NamedTuple):
         )
 
 
+# Characters. No tool makes ids that are nearly so long, and none could be asked for in a call.
+LONGEST_ID = 10_000
+LONGEST_NAME = 100_000
+
+
 class Names(NamedTuple):
     """What sessions are called, where they worked and with which agents; each text once.
+
+    Of a text of LONGEST_NAME characters and more, so many.
 
     Attributes:
         newest: when the last of them was updated, milliseconds UTC.
@@ -183,16 +190,26 @@ class Names(NamedTuple):
     agents: frozenset[str]
     newest: int | None
 
+    @property
+    def whole(self) -> bool:
+        """Whether no text is cut."""
+        return all(len(text) < LONGEST_NAME for texts in self[:3] for text in texts)
+
     @classmethod
     def of(cls, sessions: Iterable[Session]) -> Names:
         """Those of some sessions."""
         every = list(sessions)
         return cls(
-            titles=frozenset(s.title for s in every if s.title is not None),
-            directories=frozenset(s.directory for s in every if s.directory is not None),
-            agents=frozenset(s.agent for s in every if s.agent is not None),
+            titles=cls.cut(session.title for session in every),
+            directories=cls.cut(session.directory for session in every),
+            agents=cls.cut(session.agent for session in every),
             newest=max((s.updated for s in every if s.updated is not None), default=None),
         )
+
+    @staticmethod
+    def cut(texts: Iterable[object]) -> frozenset[str]:
+        """Those that are texts, each once."""
+        return frozenset(text[:LONGEST_NAME] for text in texts if isinstance(text, str))
 
 
 class Adapter(ABC):

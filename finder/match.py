@@ -21,7 +21,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import NamedTuple
 
-from finder.adapter import Outline
+from finder.adapter import LONGEST_NAME, Outline
 from finder.model import Session
 from finder.words import folded
 
@@ -322,4 +322,4 @@ def _word() -> re.Pattern[str]:
 
 
 def _words(text: str) -> list[str]:
-    return _word().findall(text)
+    return _word().findall(text, 0, LONGEST_NAME)

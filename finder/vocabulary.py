@@ -134,22 +134,18 @@ def _words(named: Names, *, sure: bool) -> Words:
     """Many titles are taken apart at once: one by one that takes five times as long."""
     folders = (folder.rstrip("/\\").replace("\\", "/") for folder in named.directories)
     inner = {folder.rpartition("/")[2] for folder in folders}
-    titles: Iterable[str] = named.titles
-    long = [title for title in titles if len(title) > _PIECE]
-    if long:  # joined with others they would take many times their memory
-        titles = [title for title in titles if len(title) <= _PIECE]
     words: set[str] = set()
-    for text in ("\n".join([*titles, *inner]), *long):
-        for piece in _pieces(folded(text)):
-            words.update(re.findall(_RUN, piece))
-    spaced = {word for texts in named[:3] for text in texts for word in text.split()}
+    for piece in _pieces(folded("\n".join([*named.titles, *inner]))):
+        words.update(re.findall(_RUN, piece))
+    others = (text for texts in named[:3] for text in texts if not text.isascii())
+    spaced = {word for text in others for word in text.split()}
     disguised = {word for word in spaced if not _EQUAL.isdisjoint(word)}
     return Words(
         text="\n".join(sorted(words)),
         directories=_lines(named.directories),
         agents=_lines(named.agents),
         disguised=_lines(disguised),
-        sure=sure,
+        sure=sure and named.whole,
     )
 
 

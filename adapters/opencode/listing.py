@@ -19,7 +19,7 @@ from adapters.opencode.schema import (
 )
 from adapters.opencode.sessions import brief, header, model_name
 from finder import sqlite
-from finder.adapter import Names, Outline, Want
+from finder.adapter import LONGEST_ID, LONGEST_NAME, Names, Outline, Want
 from finder.jsonio import integer, mapping, string
 from finder.model import JsonObject, Problem, Ref, Session
 
@@ -109,15 +109,17 @@ def _names(
         where += f" OR rowid > (SELECT max(rowid) FROM {table}) - {_LAST_PUT_IN}"
     wanted = ("directory", "agent", "time_updated", "title")
     directory, agent, updated, title = (c if c in there else "NULL" for c in wanted)
+    cut = f"CASE WHEN length({title}) < {LONGEST_NAME} THEN {title}"
+    cut += f" ELSE substr({title}, 1, {LONGEST_NAME}) END"
     query = (
-        f"SELECT {directory}, {agent}, max({updated}), group_concat({title}, char(0))"
+        f"SELECT {directory}, {agent}, max({updated}), group_concat({cut}, char(0))"
         f" FROM {table}{where} GROUP BY 1, 2"
     )
     rows = connection.execute(query, values).fetchall()
     return Names(
-        titles=frozenset(title for row in rows for title in (string(row[3]) or "").split("\0")),
-        directories=frozenset(row[0] for row in rows if isinstance(row[0], str)),
-        agents=frozenset(row[1] for row in rows if isinstance(row[1], str)),
+        titles=Names.cut(title for row in rows for title in (string(row[3]) or "").split("\0")),
+        directories=Names.cut(row[0] for row in rows),
+        agents=Names.cut(row[1] for row in rows),
         newest=max((row[2] for row in rows if isinstance(row[2], int)), default=None),
     )
 
@@ -235,7 +237,7 @@ class _Listing:
         if identifier is None:
             return None
         if problem is not None:
-            self._wrong(identifier, problem)
+            self._wrong(identifier, f"session {identifier}: {problem}")
         info = _info(raw)
         said = self._said_by_messages(identifier, info)
         return header(
@@ -286,18 +288,21 @@ class _Listing:
 
     def _identifier(self, value: object) -> str | None:
         """A session's id, if it has one by which it can be asked for."""
-        if isinstance(value, str) and value and sqlite.is_text(value):
+        if not isinstance(value, str) or not value:
+            wrong = "without an id"
+        elif len(value) > LONGEST_ID:
+            wrong = f"whose id has {len(value):,} characters"
+        elif not sqlite.is_text(value):
+            wrong = "whose id is no valid text"
+        else:
             return value
-        damaged = isinstance(value, str) and value
-        self._wrong(
-            None, f"a session row {'whose id is no valid text' if damaged else 'without an id'}"
-        )
+        shown = ascii(value[:40] if isinstance(value, str | bytes) else value)
+        self._wrong(shown, f"a session row {wrong}")  # of one row: the store is well
         return None
 
-    def _wrong(self, identifier: str | None, what: str) -> None:
-        message = f"session {identifier}: {what}" if identifier else what
+    def _wrong(self, record: str, what: str) -> None:
         self.problems.append(
-            Problem(kind="corrupt", path=str(self.path), message=message, record=identifier)
+            Problem(kind="corrupt", path=str(self.path), message=what, record=record)
         )
 
     def _said_by_messages(self, identifier: str, info: JsonObject) -> dict[str, str | None]:

@@ -389,15 +389,28 @@ def test_a_part_without_its_message_is_shown(newest: Path) -> None:
 
 
 @pytest.mark.parametrize("want", [None, Want(raw=False)])
-def test_an_id_that_is_no_text_is_a_problem(newest: Path, want: Want | None) -> None:
-    """Nobody could ask for it; the other sessions are there."""
+@pytest.mark.parametrize(
+    ("value", "wrong"),
+    [
+        ("CAST(x'80ff' AS TEXT)", "whose id is no valid text"),
+        ("''", "without an id"),
+        ("printf('%.20000c', 'y')", "whose id has 20,000 characters"),
+    ],
+)
+def test_an_id_that_cannot_be_asked_for_is_a_problem(
+    newest: Path, want: Want | None, value: str, wrong: str
+) -> None:
+    """Of that session alone; the others are there."""
     before, _ = listed(newest)
     parent = next(s.parent.id for s in before.values() if s.parent)
-    damaged = f"UPDATE session SET id = CAST(x'80ff' AS TEXT) WHERE id = '{parent}'"
+    damaged = f"UPDATE session SET id = {value} WHERE id = '{parent}'"
     change(newest, "PRAGMA foreign_keys=OFF", damaged)
     left, problems = listed(newest, want)
     assert set(before) - set(left) == {parent}
-    assert [p.message for p in problems] == ["a session row whose id is no valid text"]
+    assert [p.message for p in problems] == [f"a session row {wrong}"]
+    assert problems[0].record, "it is not the store that is damaged"
+    outlines = ADAPTER.outlines(store_of(newest))
+    assert problems == [item for item in outlines if isinstance(item, Problem)]
     assert list(ADAPTER.descendants(store_of(newest), ["\udc80\udcff"])) == []
 
 

@@ -16,7 +16,7 @@ import pytest
 from adapters.opencode import listing
 from adapters.opencode.database import OpenCodeDatabase
 from finder import sqlite, vocabulary
-from finder.adapter import Names, Store
+from finder.adapter import LONGEST_NAME, Names, Store
 from finder.find import Query, find
 from finder.library import Library
 from finder.places import Places
@@ -260,6 +260,22 @@ def test_nothing_is_missed_for_what_is_known(
     for word in words:
         assert (text if column == "title" else TARGET_TITLE) in unknown[word][0], word
         assert search(word)[0] == unknown[word][0]
+
+
+@pytest.mark.parametrize("column", ["title", "directory", "agent"])
+def test_of_a_very_long_name_all_is_found_though_only_the_beginning_is_kept(
+    search: Search, home: Path, tmp_path: Path, column: str
+) -> None:
+    text = "walrus" + " \U0001f9ad" * LONGEST_NAME + "-zebra"
+    with closing(sqlite3.connect(database(home))) as connection:
+        query = f"UPDATE session SET {column} = ? WHERE title = ?"
+        assert connection.execute(query, (text, TARGET_TITLE)).rowcount == 1
+        connection.commit()
+    os.utime(database(home), (1_700_000_009, 1_700_000_009))
+    search(*TYPED)
+    assert kept(tmp_path).stat().st_size < 5 * LONGEST_NAME
+    for word in ("walrus", "zebra", *(["wlarus"] if column == "title" else [])):
+        assert search(word)[0] == [text if column == "title" else TARGET_TITLE], word
 
 
 def test_a_directory_that_only_messages_name_is_still_found(search: Search, home: Path) -> None:
