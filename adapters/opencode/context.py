@@ -96,7 +96,8 @@ def _compaction_part(message: StoredMessage) -> JsonObject | None:
     return None
 
 
-def _is_summary(message: StoredMessage) -> bool:
+def is_summary(message: StoredMessage) -> bool:
+    """Whether a compaction made it."""
     return message.info.get("summary") is True and message.info.get("role") == "assistant"
 
 
@@ -106,7 +107,7 @@ def _cut(
     """Position of the first message that the newest compaction left, and of its kept tail."""
     cut, tail = 0, None
     for position, message in enumerate(messages):
-        if not _is_summary(message):
+        if not is_summary(message):
             continue
         asked = positions.get(string(message.info.get("parentID")) or "")
         part = _compaction_part(messages[asked]) if asked is not None else None
@@ -124,7 +125,7 @@ def _old_summaries(messages: Sequence[StoredMessage]) -> frozenset[int]:
     return frozenset(
         position
         for position, message in enumerate(messages)
-        if _is_summary(message) and message.info.get("parentID") not in asked
+        if is_summary(message) and message.info.get("parentID") not in asked
     )
 
 
@@ -137,7 +138,7 @@ def _replayed(messages: Sequence[StoredMessage], positions: dict[str, int]) -> l
     """Positions of user messages that an overflow stored a second time."""
     found = []
     for position, message in enumerate(messages[:-1]):
-        if not _is_summary(message):
+        if not is_summary(message):
             continue
         asked = positions.get(string(message.info.get("parentID")) or "")
         part = _compaction_part(messages[asked]) if asked is not None else None
@@ -158,15 +159,19 @@ def _interrupted(messages: Sequence[StoredMessage]) -> list[int]:
     for position, message in enumerate(messages):
         if message.info.get("role") != "assistant" or message.problem is not None:
             continue
-        error = mapping(message.info.get("error"))
-        completed = mapping(message.info.get("time")).get("completed")
-        # An answer that neither ended nor failed was cut off if the story goes on after it;
-        # the last one may still be being written.
-        cut_off = not completed and not error and not message.info.get("finish")
+        # The last answer may still be being written.
         goes_on = bool(asked) and asked[-1] > position
-        if _is_abort(error) or (cut_off and goes_on):
+        if _is_abort(mapping(message.info.get("error"))) or (goes_on and is_unfinished(message)):
             found.append(position)
     return found
+
+
+def is_unfinished(message: StoredMessage) -> bool:
+    """Whether it is an answer that neither ended nor failed: cut off, if the story goes on."""
+    info = message.info
+    if info.get("role") != "assistant" or mapping(info.get("error")):
+        return False
+    return not info.get("finish") and not mapping(info.get("time")).get("completed")
 
 
 def _is_abort(error: JsonObject) -> bool:

@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from adapters.opencode import beside, v2
 from adapters.opencode.conditions import condition, last_updated
-from adapters.opencode.content import message_of, part_of, row_of
+from adapters.opencode.fetch import message_of, part_of, row_of
 from adapters.opencode.records import story
 from adapters.opencode.schema import SESSION_TABLES, Tables, check
 from adapters.opencode.sieve import Sieve
@@ -40,9 +40,9 @@ _FIRST_PAGE = _FIRST_CHUNK * (1 + _GROWTH + _GROWTH**2)
 
 def candidates(path: Path, tool: str, sought: Sought, want: Want | None) -> Iterator[Candidate]:
     """The sessions that may have all terms, the last updated first."""
-    # What has no letters stands nearly everywhere, and no part of it surely as it is typed.
-    telling = sorted((t for t in sought.terms if t.pieces), key=lambda t: -len(t.pieces[0]))
-    sieves = [Sieve(term) for term in telling[:_MOST_TERMS]]
+    # What has no pieces, such as "::", stands nearly everywhere.
+    telling = [sieve for sieve in map(Sieve, sought.terms) if sieve.pieces]
+    sieves = sorted(telling, key=lambda sieve: -len(sieve.pieces[0]))[:_MOST_TERMS]
     beside_it = _Files.of(path.parent)
 
     def having(chunk: Sequence[_Dated]) -> set[str]:
@@ -155,6 +155,7 @@ class _Source(NamedTuple):
     Attributes:
         tables: what to select from; `session`, `row` and `text` are columns of it.
         needs: the columns that must be there.
+        hidden: conditions on rows that say more than stands in `text`.
         events: reads a row of `table`; None: what passes the sieve is believed to have the term.
     """
 
@@ -165,6 +166,7 @@ class _Source(NamedTuple):
     row: str
     text: str
     only: str = ""
+    hidden: tuple[str, ...] = ()
     events: Callable[[sqlite3.Row, Ref, Path], Iterable[Event]] | None = None
 
 
@@ -174,7 +176,7 @@ def _part_events(row: sqlite3.Row, ref: Ref, folder: Path) -> Iterable[Event]:
 
 
 def _message_events(row: sqlite3.Row, ref: Ref, folder: Path) -> Iterable[Event]:
-    return story(ref, [message_of(row, [])])
+    return story(ref, [message_of(row, {})])
 
 
 def _row_events(row: sqlite3.Row, ref: Ref, folder: Path) -> Iterable[Event]:
@@ -211,6 +213,7 @@ _SOURCES = (
         "v.session_id",
         "v.rowid",
         "v.data",
+        hidden=("v.type GLOB '*-switched'",),
         events=_row_events,
     ),
     _Source(
@@ -285,11 +288,7 @@ class _Search:
             f"CASE WHEN {t.plainly} THEN 1 WHEN {t.may} THEN {source.text} ELSE 0 END"
             for t in tests
         ]
-        # What a row holds in other letters than it is said in.
-        hidden = f"({source.text} GLOB '*;base64,*' AND {source.text} GLOB '*data:text*')"
-        if source is _PARTS and self.files.outputs:
-            # The full text of a result that was cut is in a file, which the part names.
-            hidden = f"({hidden} OR {source.text} GLOB '*Path\"*tool_*')"
+        hidden = self._hidden(source)
         asked.append(hidden)
         either = " OR ".join([*(test.may for test in tests), hidden])
         for some in sqlite.chunks([identifier for identifier, _ in self.chunk]):
@@ -304,6 +303,17 @@ class _Search:
                 for sieve, has in zip(self.sieves, said, strict=True):
                     if has == 1 or hides or (has and sieve.may_hold(_text(has), not_plainly=True)):
                         yield session, _Mark(source, row, sieve.term, has == 1)
+
+    def _hidden(self, source: _Source) -> str:
+        """The condition that a row says something in other letters than those it is kept in."""
+        text = source.text
+        hidden = [f"{text} GLOB '*;base64,*' AND {text} GLOB '*data:text*'", *source.hidden]
+        if source is _PARTS and self.files.outputs:
+            # The full text of a result that was cut is in a file, which the part names.
+            hidden.append(f"{text} GLOB '*Path\"*tool_*'")
+        if any(sieve.percent for sieve in self.sieves):
+            hidden.append(f"{text} GLOB '*file://*%*'")
+        return f"({' OR '.join(hidden)})"
 
     def _has(self, connection: sqlite3.Connection, session: str, marks: list[_Mark]) -> bool:
         """Whether one session may have all terms."""

@@ -1,0 +1,63 @@
+"""The beginning of a session's story, told from its first messages and a few of the later ones.
+
+What comes later says of what stands before that it has left the context, or of an answer that
+just ends that it was broken off. SQL finds what may say so; the rest stays unread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from adapters.opencode.context import is_summary, is_unfinished
+from adapters.opencode.fetch import IN_ORDER, Fetch, message_of, parts_of
+from adapters.opencode.stored import StoredMessage
+from finder.jsonio import string
+
+# JSON may write any letter as its number.
+_MAY_BE_SUMMARY = (
+    " AND (instr(data, 'summary') AND instr(data, 'true') AND instr(data, 'assistant')"
+    " OR instr(data, '\\u'))"
+)
+
+
+def beginning(fetch: Fetch, first: int) -> list[StoredMessage] | None:
+    """So many messages with their parts, the one after them, and those later ones that matter.
+
+    None: the session has no more, or only all of its messages tell of the first.
+    """
+    early = [message_of(r, {}) for r in fetch("message", "session_id", *IN_ORDER, most=first + 1)]
+    if len(early) <= first or _hang_on_later(early):
+        return None
+    known = {message.id for message in early}
+    rows = fetch("message", "session_id", *IN_ORDER, where=_MAY_BE_SUMMARY)
+    later = (message_of(row, {}) for row in rows if str(row["id"]) not in known)
+    found = [*early, *(message for message in later if is_summary(message))]
+    # What a summary answers has a part that says from where on the context was left.
+    asked = {_answered(message) for message in found if is_summary(message)}
+    parts = parts_of(fetch.having("part", "message_id", [*known, *(asked - known)], " ORDER BY id"))
+    unread = asked - {message.id for message in found}
+    prompts = [message_of(row, parts) for row in fetch.having("message", "id", list(unread))]
+    return [
+        *(message._replace(parts=parts.get(message.raw["id"], ())) for message in found),
+        *(message for message in prompts if message.raw["session_id"] == fetch.session),
+    ]
+
+
+def _hang_on_later(early: Sequence[StoredMessage]) -> bool:
+    """Whether it takes later messages to tell of these what is not a matter of summaries.
+
+    One that is damaged is none of those that were asked for. An answer that just ends was broken
+    off if a prompt follows. And it is odd if a summary does not stand behind what it answers.
+    """
+    known = {message.id for message in early}
+    prompts = [at for at, message in enumerate(early) if message.info.get("role") == "user"]
+    unanswered = early[prompts[-1] + 1 :] if prompts else early
+    return (
+        any(message.problem is not None for message in early)
+        or any(map(is_unfinished, unanswered))
+        or any(is_summary(message) and _answered(message) not in known for message in early)
+    )
+
+
+def _answered(message: StoredMessage) -> str:
+    return string(message.info.get("parentID")) or ""

@@ -1,0 +1,135 @@
+"""The rows of one session of an OpenCode database, as what its story is told from."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from adapters.opencode import v2
+from adapters.opencode.rows import data_of, record
+from adapters.opencode.schema import Tables
+from adapters.opencode.stored import StoredMessage, StoredPart
+from finder import sqlite
+from finder.jsonio import integer, mapping, string
+from finder.model import Json
+
+IN_ORDER = ("time_created", "id")  # of messages
+Parts = Mapping[Json, Sequence[StoredPart]]  # by the id of their message, in order
+
+
+class Fetch(NamedTuple):
+    """Reads the rows of one session, from tables that may not be there."""
+
+    connection: sqlite3.Connection
+    tables: Tables
+    session: str
+
+    def __call__(
+        self, table: str, key: str, *order: str, where: str = "", most: int | None = None
+    ) -> list[sqlite3.Row]:
+        """The first rows of a table. `key`: the column that has the session's id."""
+        columns = self.tables.get(table, ())
+        if key not in columns:
+            return []
+        query = f"{self.select(table)} WHERE {key} = ?{where}"
+        by = [sqlite.quoted(column) for column in order if column in columns]
+        if by:
+            query += f" ORDER BY {', '.join(by)}"
+        if most is not None:
+            query += f" LIMIT {most}"
+        return self.connection.execute(query, (self.session,)).fetchall()
+
+    def having(
+        self, table: str, key: str, values: Sequence[str], more: str = ""
+    ) -> Iterator[sqlite3.Row]:
+        """The rows of any session that have one of these values in a column of a table."""
+        if key not in self.tables.get(table, ()):
+            return
+        for some in sqlite.chunks(list(values)):
+            marks = ", ".join("?" * len(some))
+            query = f"{self.select(table)} WHERE {key} IN ({marks}){more}"
+            yield from self.connection.execute(query, some)
+
+    def select(self, table: str) -> str:
+        """What asks for all columns of a table that is there."""
+        return f"SELECT {', '.join(map(sqlite.quoted, self.tables[table]))} FROM {table}"
+
+
+def messages(fetch: Fetch) -> tuple[list[StoredMessage], list[StoredPart]]:
+    """All messages with their parts, and the parts whose message is gone."""
+    parts = parts_of(_parts(fetch))
+    found = [message_of(row, parts) for row in fetch("message", "session_id", *IN_ORDER)]
+    known = {message.raw["id"] for message in found}
+    return found, [part for of, own in parts.items() if of not in known for part in own]
+
+
+def _parts(fetch: Fetch) -> Iterator[sqlite3.Row]:
+    """Parts by their message's session; those of no message by their own."""
+    columns = fetch.tables.get("part", ())
+    if "message_id" not in columns or "session_id" not in fetch.tables.get("message", ()):
+        yield from fetch("part", "session_id", "id")
+        return
+    select, session = fetch.select("part"), (fetch.session,)
+    # In the order of the index on both: to have all of them sorted takes as long as parsing them.
+    query = (
+        f"{select} WHERE message_id IN (SELECT id FROM message WHERE session_id = ?1)"
+        " ORDER BY message_id, id"
+    )
+    yield from fetch.connection.execute(query, session)
+    if "session_id" in columns:
+        query = (
+            f"{select} WHERE session_id = ?1 AND message_id NOT IN (SELECT id FROM message)"
+            " ORDER BY message_id, id"
+        )
+        yield from fetch.connection.execute(query, session)
+
+
+def parts_of(rows: Iterable[sqlite3.Row]) -> Parts:
+    """Rows of ``part`` by the message that they belong to."""
+    found: dict[Json, list[StoredPart]] = {}
+    for row in rows:
+        part = part_of(row)
+        found.setdefault(part.raw.get("message_id"), []).append(part)
+    return found
+
+
+def message_of(row: sqlite3.Row, parts: Parts) -> StoredMessage:
+    """A row of ``message`` and those of these parts that are its own."""
+    raw, problem = record("message", row)
+    data, wrong = data_of(raw)
+    return StoredMessage(
+        id=str(row["id"]),
+        info={**data, "id": row["id"], "sessionID": row["session_id"]},
+        raw=raw,
+        parts=parts.get(raw["id"], ()),
+        at=integer(column(row, "time_created"))
+        or integer(mapping(data.get("time")).get("created")),
+        problem=problem or wrong,
+    )
+
+
+def part_of(row: sqlite3.Row) -> StoredPart:
+    """A row of ``part``."""
+    raw, problem = record("part", row)
+    data, wrong = data_of(raw)
+    return StoredPart(id=str(row["id"]), info=data, raw=raw, problem=problem or wrong)
+
+
+def row_of(row: sqlite3.Row) -> v2.StoredRow:
+    """A row of ``session_message``."""
+    raw, problem = record("session_message", row)
+    data, wrong = data_of(raw)
+    return v2.StoredRow(
+        id=str(row["id"]),
+        type=string(column(row, "type")) or "unknown",
+        info=data,
+        raw=raw,
+        at=integer(column(row, "time_created")),
+        problem=problem or wrong,
+    )
+
+
+def column(row: sqlite3.Row, name: str) -> Json:
+    """A value of a row; None where it has no such column."""
+    return row[name] if name in row.keys() else None  # noqa: SIM118
