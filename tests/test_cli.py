@@ -750,3 +750,25 @@ def test_a_terminal_that_knows_no_unicode(tmp_path: Path) -> None:
     _, err = child.communicate(timeout=30)
     assert child.returncode == 3
     assert b"\\u2603" in err
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there is no pty")
+@pytest.mark.parametrize("columns", [24, 44, 80])
+def test_what_is_said_aside_is_broken_between_words(tmp_path: Path, columns: int) -> None:
+    import fcntl
+    import pty
+    import struct
+    import termios
+
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    env = {**os.environ, "HOME": str(tmp_path), "FINDER_CACHE_DIR": str(tmp_path / "cache")}
+    call = [sys.executable, "-m", "finder", "get", "a word that is no session's id"]
+    done = subprocess.run(call, stdout=subprocess.PIPE, stderr=theirs, env=env, check=False)
+    said = os.read(ours, 10_000).decode().splitlines()
+    assert done.returncode == 3
+    assert all(len(one) <= columns for one in said)
+    assert said[1].startswith("  ")
+    words = " ".join(" ".join(said).split())
+    assert 'begins with "a word that is no session\'s id"' in words
+    assert "finder stores says where was looked" in words

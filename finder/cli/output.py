@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from finder.errors import UsageError
 from finder.model import Json, JsonObject
+from finder.render.text import width, wrapped
 
 if TYPE_CHECKING:
     from finder.cli.setting import Setting
@@ -78,13 +79,30 @@ def _reason(error: Any) -> str:
 
 
 def say(text: str, *, aside: bool = False) -> None:
-    """One line of text; `aside`: on stderr."""
+    """One line of text; `aside`: on stderr, broken between words where that is a terminal."""
+    if aside:
+        text = "\n".join(_broken(text))
     if os.name == "nt":  # its consoles have ways of their own
         import click
 
         click.echo(text, err=aside)
         return
     print(text, file=sys.stderr if aside else sys.stdout)
+
+
+def _broken(text: str) -> Iterator[str]:
+    """The lines as stderr's terminal has room for them; what goes on is set in a little."""
+    try:
+        room = os.get_terminal_size(sys.stderr.fileno()).columns
+    except (OSError, ValueError):  # it is none
+        room = 0
+    for one in text.split("\n"):
+        if not room or width(one) <= room:
+            yield one
+            continue
+        indent = one[: len(one) - len(one.lstrip())]
+        for number, piece in enumerate(wrapped(one.lstrip(), room - len(indent) - 2)):
+            yield f"{indent}{'  ' if number else ''}{piece}"
 
 
 def write_json(value: Json) -> None:

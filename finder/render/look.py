@@ -15,9 +15,11 @@ Prose = Callable[[str, int], Iterable[str]]
 
 _WIDEST = 120  # columns of running text; the eye loses longer lines
 FOLDED = 100  # columns of a folded line where the terminal does not say
+# Dim is little more than the background on many a screen: it is for what may be passed over.
 _STYLES = {
     "bold": "1",
     "dim": "2",
+    "thought": "3",
     "warn": "35",
     "user": "1;36",
     "tool": "36",

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _INDENT = "    "
 _NARROWEST = 20  # columns of a snippet
-_FOUND, _ASIDE, _OFF = "\x1b[1;31m", "\x1b[2m", "\x1b[0m"
+_FOUND, _ASIDE, _OFF = "\x1b[1;31m", "\x1b[36m", "\x1b[0m"
 _FIELDS = {
     "input": "tool input",
     "output": "tool output",

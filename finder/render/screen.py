@@ -62,7 +62,7 @@ _THEME = Theme(
 # By the names of pygments' kinds of token.
 _CODE = ANSISyntaxTheme(
     {
-        ("Comment",): Style(dim=True, italic=True),
+        ("Comment",): Style(italic=True),
         ("Keyword",): Style(color="magenta"),
         ("Operator", "Word"): Style(color="magenta"),
         ("Literal",): Style(color="green"),

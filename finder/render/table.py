@@ -12,6 +12,7 @@ from finder.render.text import cut, cut_start, home_short, line, padded, width
 _GAP = "  "
 _NARROWEST = 4
 _WIDEST_TITLE = 80
+_ROOM_BESIDE_IDS = 70  # columns
 _WIDEST = 200  # to which columns are filled up in a pipe
 _UNITS = (
     ("y", 365 * 86_400),
@@ -74,15 +75,18 @@ def session_table(
     Args:
         now: milliseconds UTC.
         room: the terminal's width; None: as wide as needed.
-        numbered: rows can be named by their numbers, so that ids may be cut, or left out.
+        numbered: rows can be named by their numbers, so that ids may be left out.
         placed: with their directories.
     """
     with_subagents = any(row.subagents for row in rows)
+    longest = max((width(line(row.session.ref.id)) for row in rows), default=0)
     wanted = {
         "#": numbered,
         "SUB": with_subagents,
         "MSGS": numbered,
         "DIRECTORY": placed,
+        # What is cut of an id names nothing, and titles tell more.
+        "ID": not numbered or room is None or room - longest >= _ROOM_BESIDE_IDS,
     }
     columns = [
         Column(title="#", right=True),
@@ -92,7 +96,7 @@ def session_table(
         Column(title="MSGS", right=True, least=4),
         Column(title="AGE", right=True),
         Column(title="DIRECTORY", least=9, keep_end=True, share=2),
-        Column(title="ID", least=10 if numbered else None, share=2),
+        Column(title="ID"),
     ]
     shown = [index for index, column in enumerate(columns) if wanted.get(column.title, True)]
     lines = [_cells(number, row, now, home) for number, row in enumerate(rows, 1)]

@@ -148,7 +148,7 @@ class Teller:
         if isinstance(event, Text):
             return self._text(part, event)
         if isinstance(event, Reasoning):
-            return "note", look.text(f"[reasoning] {wording.thought(event)}", "dim")
+            return "note", look.text(f"[reasoning] {wording.thought(event)}", "thought")
         if isinstance(event, ToolCall):
             return self._call(part, event)
         if isinstance(event, ToolResult):
@@ -165,7 +165,8 @@ class Teller:
         if isinstance(event, Notice):
             said = f"· {event.kind}{': ' if event.text else ''}{event.text or ''}"
             kinds: dict[str, Kind] = {"error": "error", "diff": "change"}
-            shown = look.text(said, "dim") if look.whole else [look.paint(look.folded(said), "dim")]
+            style = "bad" if event.kind == "error" else "dim"
+            shown = look.text(said, style) if look.whole else [look.paint(look.folded(said), style)]
             return kinds.get(event.kind, "note"), shown
         return "note", self._unreadable(event)
 
@@ -193,16 +194,16 @@ class Teller:
         if look.whole and not changed:
             for key, text, _ in wording.arguments(event.input):
                 lines += [] if key is None else [f"  {line(key)}:"]
-                lines += [f"    {one}" for one in look.narrower(4).text(text, "dim")]
+                lines += [f"    {one}" for one in look.narrower(4).text(text)]
         failed = part.result is not None and part.result.status == "error"
         if part.result is not None:
             lines += self._result(part.result, event, part.result_marks)
         else:
-            lines.append(look.paint("  ← no result", "dim"))
+            lines.append("  ← no result")
         return ("error" if failed else "change" if changed else "call"), lines
 
     def _compared(self, one: str) -> Iterator[str]:
-        style = {"+": "came", "-": "went"}.get(one[:1], "dim")
+        style = {"+": "came", "-": "went"}.get(one[:1], "")
         return (f"  {piece}" for piece in self.look.narrower(2).text(one, style))
 
     def _result(
@@ -219,9 +220,9 @@ class Teller:
             first, lines = "", []
         count = f" (of {len(lines):,} lines)" if len(lines) > 1 and not look.whole else ""
         shown = look.folded(f"{said}{': ' if first else ''}{first}", count, "  ")
-        yield look.paint(shown, "bad" if event.status == "error" else "dim")
+        yield look.paint(shown, "bad") if event.status == "error" else shown
         if look.whole and event.output:
-            yield from (f"    {one}" for one in look.narrower(4).text(event.output, "dim"))
+            yield from (f"    {one}" for one in look.narrower(4).text(event.output))
 
     def _compaction(self, event: Compaction, kept: int | None) -> Iterator[str]:
         yield ""
@@ -245,7 +246,7 @@ class Teller:
         words = [event.agent, event.status if event.status != "ok" else None]
         where = str(event.child) if event.child else NOT_KEPT
         said = ", ".join(word for word in (*words, where) if word)
-        yield look.paint(look.folded(f"⤷ {said}", indent="  "), "dim")
+        yield look.folded(f"⤷ {said}", indent="  ")
         told = dict(part.told)
         if event.prompt and ("Prompt" in told or event.call is None):
             asked = f"asked: {event.prompt}"

@@ -51,7 +51,7 @@ def heading(
         told.append(f"subagents: {len(below)}")
     for number, one in enumerate(told):
         for piece in wrapped(one, room) if room else [one]:
-            yield paint(piece, "dim" if number else "bold")
+            yield piece if number else paint(piece, "bold")
     for item in below if listed else ():
         yield "  " * item.depth + line(f"↳ {named(item)}")
 

@@ -168,8 +168,13 @@ def test_the_words_of_the_query_are_marked() -> None:
     layout = Layout.of(80, ["mem"])
     pieces = row_line(row, layout, ["login"], selected=False, now=NOW, home="")
     assert [t for style, t in pieces if style == "class:match"] == ["LOGIN", "login"]
-    chosen = row_line(row, layout, [], selected=True, now=NOW, home="")
-    assert all("class:selected" in style for style, _ in chosen)
+    pointer, *chosen = row_line(row, layout, ["login"], selected=True, now=NOW, home="")
+    assert pointer == ("class:pointer", "▌ ")
+    # One bar: no colour, which would become a background of its own.
+    assert {style.strip() for style, _ in chosen} == {
+        "class:selected",
+        "class:match class:selected",
+    }
     (odd,) = rows("Straße İstanbul login")  # folded, it has other places
     pieces = row_line(odd, layout, ["login"], selected=False, now=NOW, home="")
     assert "login" in text(pieces)

@@ -34,7 +34,8 @@ from finder.words import folded
 CUT = "… ^O reads on"
 _BESIDE = 110  # columns from which the preview stands beside the list
 _BELOW = 14  # lines from which it stands below
-# Of the terminal's own colours those that can be read on light and on dark.
+# Of the terminal's own colours those that can be read on light and on dark. Nothing that is to be
+# read is dim: on many a background that is hardly there.
 _STYLE = Style.from_dict(
     {
         "prompt": "bold",
@@ -43,13 +44,11 @@ _STYLE = Style.from_dict(
         "tool": "ansicyan",
         "match": "bold underline",
         "label": "ansimagenta",
-        "dim": "dim",
         "said": "bold",
         "warn": "ansimagenta",
         "border": "dim",
     }
 )
-# Without colours what is dim must still be readable, and the selection seen.
 _PLAIN = Style.from_dict({"prompt": "bold", "selected": "reverse", "match": "underline"})
 
 
@@ -106,9 +105,7 @@ class _List(UIControl):
         rows, selected = state.answer.rows, state.selected
         if not rows:
             said = view.empty if not state.text.strip() else [show.no_match(state.answer)]
-            return UIContent(
-                get_line=lambda n: [("class:dim", f"  {said[n]}")], line_count=len(said)
-            )
+            return UIContent(get_line=lambda n: [("", f"  {said[n]}")], line_count=len(said))
         layout = show.Layout.of(width, view.tools)
         words = [folded(word) for word in state.answer.text.split()]
         return UIContent(
@@ -160,7 +157,7 @@ def _ansi(text: str, most: int) -> StyleAndTextTuples:
 
 
 def _end(preview: Preview) -> StyleAndTextTuples:
-    return [("class:dim", "" if preview.whole else CUT)]
+    return [("", "" if preview.whole else CUT)]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -317,8 +314,5 @@ class Screen:
         return _pieces(show.status_line(self.state, reading=reading, home=self.view.home))
 
     def _keys(self) -> StyleAndTextTuples:
-        if self.state.converting is None:
-            text = show.KEYS.format(self.main_deed)
-        else:
-            text = show.CHOOSING.format(self.state.target + 1, len(self.state.targets))
-        return [("class:dim", f" {text}")]
+        columns = self.output.get_size().columns
+        return _pieces(show.keys_line(self.state, self.main_deed, columns))

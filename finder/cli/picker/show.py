@@ -15,11 +15,14 @@ from finder.words import folded
 Piece = tuple[str, str]
 """A style's name and a text."""
 
-# In a narrow terminal the end is cut off.
-KEYS = "Enter {} · ^O read · Esc leave · ^Y copy id · ^X convert · Tab preview"
-CHOOSING = "Enter convert · ↑↓ choose ({} of {}) · Esc back"
+# In a narrow terminal the last of them are left out.
+_KEYS = (
+    "Enter {}", "Esc leave", "^O read", "^Y copy id", "^X convert", "Tab preview",
+    "Shift-↑↓ scroll",
+)  # fmt: skip
+_CHOOSING = "Enter convert", "↑↓ choose ({} of {})", "Esc back"
 
-_AGE, _SUB = 4, 6
+_AGE = 4
 _LONGEST = 2_000  # characters of a title
 _TARGET = 18  # columns of a format's name
 _NARROW = 60  # columns of a list that has no room for folders
@@ -32,6 +35,7 @@ class Layout:
 
     tool: int
     title: int
+    sub: int
     folder: int
 
     @classmethod
@@ -39,8 +43,9 @@ class Layout:
         """The room shared out; what is cut is the title and the folder."""
         tool = min(max(map(width, tools), default=4), 12)
         folder = 0 if room < _NARROW else min(room // 4, _WIDEST_FOLDER)
-        fixed = 2 + tool + 2 + 1 + _SUB + 1 + _AGE + (2 + folder if folder else 0)
-        return cls(tool=tool, title=max(room - fixed, 8), folder=folder)
+        sub = 4 if room < _NARROW else 6
+        fixed = 2 + tool + 2 + 1 + sub + 1 + _AGE + (2 + folder if folder else 0)
+        return cls(tool=tool, title=max(room - fixed, 8), sub=sub, folder=folder)
 
 
 def row_line(
@@ -55,17 +60,22 @@ def row_line(
     shown = cut(title, max(layout.title - width(labels), 4))
     rest = layout.title - width(shown)
     pieces = [
-        ("class:pointer" if selected else "", "▌ " if selected else "  "),
         ("class:tool", padded(cut(line(session.ref.tool), layout.tool), layout.tool) + "  "),
         *_marked(shown, words),
         ("class:label", padded(cut(labels, rest), rest)),
-        ("class:dim", " " + _right(_subagents(row), _SUB)),
-        ("class:dim", " " + _right(age(session.updated, now), _AGE)),
+        ("", " " + _right(cut(_subagents(row), layout.sub), layout.sub)),
+        ("", " " + _right(age(session.updated, now), _AGE)),
     ]
     if layout.folder:
         folder = line(home_short(session.directory or "", home))
-        pieces.append(("class:dim", "  " + padded(cut_start(folder, layout.folder), layout.folder)))
-    return [(f"{style} class:selected", text) for style, text in pieces] if selected else pieces
+        pieces.append(("", "  " + padded(cut_start(folder, layout.folder), layout.folder)))
+    return _chosen(pieces) if selected else [("", "  "), *pieces]
+
+
+def _chosen(pieces: Sequence[Piece]) -> list[Piece]:
+    """A selected line: one bar, since reversed, each colour would be a background of its own."""
+    kept = [(style if style == "class:match" else "", text) for style, text in pieces]
+    return [("class:pointer", "▌ "), *((f"{style} class:selected", text) for style, text in kept)]
 
 
 def _right(text: str, columns: int) -> str:
@@ -76,7 +86,7 @@ def _subagents(row: Row) -> str:
     if not row.subagents:
         return ""
     matched = f"{len(row.matched_subagents)}/" if row.matched_subagents else "+"
-    return cut(f"{matched}{len(row.subagents)}", _SUB)
+    return f"{matched}{len(row.subagents)}"
 
 
 def _marked(text: str, words: Sequence[str]) -> Iterator[Piece]:
@@ -101,11 +111,11 @@ def status_line(state: State, *, reading: bool, home: str) -> list[Piece]:
     answer = state.answer
     count = f"{len(answer.rows):,}{'+' if answer.more else ''}"
     held = f" · {answer.held:,} sessions" if answer.held is not None else ""
-    pieces = [("class:dim", f" {count} shown{held}")]
+    pieces = [("", f" {count} shown{held}")]
     if reading:
-        pieces.append(("class:dim", " · reading all of them …"))
+        pieces.append(("", " · reading all of them …"))
     if state.behind:
-        pieces.append(("class:dim", " · searching …"))
+        pieces.append(("", " · searching …"))
     if state.said:
         pieces.append(("class:said", f" · {line(state.said)}"))
     if state.problems:
@@ -129,9 +139,15 @@ def problem_line(problems: Sequence[Problem], home: str) -> str:
 def target_line(target: Target, *, selected: bool) -> list[Piece]:
     """One answer to where a session is converted to."""
     where = "installed there, to go on with it" if target.install else "as files in this folder"
-    style = " class:selected" if selected else ""
-    return [
-        (f"class:pointer{style}" if selected else "", "▌ " if selected else "  "),
-        (style, padded(target.to, _TARGET)),
-        (f"class:dim{style}", where),
-    ]
+    pieces = [("", padded(target.to, _TARGET) + where)]
+    return _chosen(pieces) if selected else [("", "  "), *pieces]
+
+
+def keys_line(state: State, deed: str, columns: int) -> list[Piece]:
+    """What the keys do, as far as there is room."""
+    keys = [key.format(deed) for key in _KEYS]
+    if state.converting is not None:
+        keys = [key.format(state.target + 1, len(state.targets)) for key in _CHOOSING]
+    while len(keys) > 1 and width(" · ".join(keys)) + 1 > columns:
+        del keys[-1]
+    return [("", " " + " · ".join(keys))]

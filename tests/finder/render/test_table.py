@@ -57,13 +57,15 @@ def test_a_table_fits_and_ids_stay_whole(room: int) -> None:
         (36, "# TOOL TITLE SUB AGE"),
         (50, "# TOOL TITLE SUB MSGS AGE"),
         (64, "# TOOL TITLE SUB MSGS AGE DIRECTORY"),
-        (80, "# TOOL TITLE SUB MSGS AGE DIRECTORY ID"),
+        (99, "# TOOL TITLE SUB MSGS AGE DIRECTORY"),
+        (100, "# TOOL TITLE SUB MSGS AGE DIRECTORY ID"),
     ],
 )
 def test_where_rows_have_numbers_ids_give_way_first(room: int, left: str) -> None:
     shown = lines(room, numbered=True)
     assert " ".join(shown[0].split()) == left
     assert all(width(one) <= room for one in shown)
+    assert ("ses_0123456789abcdef0123456789" in shown[1]) == ("ID" in left)
 
 
 def test_in_a_pipe_there_is_room() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,8 @@ from finder.model import (
 )
 from finder.render.text import width
 from finder.render.transcript import NOT_KEPT, coloured, heading, transcript
+
+EDITED = {"filePath": "a", "oldString": "same\nold", "newString": "same\nnew"}
 
 
 def numbered(*events: Event) -> list[Numbered]:
@@ -358,3 +361,25 @@ def test_impossible_times_are_no_error() -> None:
     session = Session(ref=Ref("t", "/s", "i"), created=10**18, updated=-(10**18))
     entry = Entry(session=session, copies=(session,), also_in=())
     assert "? to ?" in " ".join(heading(entry, (), home=str(Path("/h"))))
+
+
+def test_nothing_that_is_to_be_read_is_dim() -> None:
+    """On many a background dim is hardly there; so are yellow, white and bright colours."""
+    call = ToolCall(call="1", name="edit", input=EDITED)
+    events = [
+        Message(record="1", role="assistant"),
+        Reasoning(text="a thought"),
+        call,
+        ToolResult(call="1", output="an output", status="ok"),
+        ToolCall(call="2", name="bash", input={"command": "ls"}),
+        Notice(kind="error", text="a failure"),
+        Text(text="put in", labels=("synthetic",)),
+    ]
+    session = Session(ref=Ref("t", "/s", "ses_1"), title="a title", directory="/d")
+    entry = Entry(session=session, copies=(session,), also_in=())
+    for whole in (False, True):
+        told = heading(entry, (), home="/h", paint=coloured)
+        lines = [*told, *shown(*events, paint=coloured, room=80, whole=whole)]
+        dim = [one for one in lines if "\x1b[2m" in one]
+        assert [re.sub(r"\x1b\[\d*m", "", one) for one in dim] == ["put in"]
+        assert not re.search(r"\x1b\[(1;)?(33|37|34|30|9\d|4\d|38|48)\b", "".join(lines))
