@@ -1,51 +1,20 @@
 """The events of a session: the second half of the model.
 
-They are a module of their own because making these classes costs more than a whole search of
-headers, which has no use for them. Import them from `finder.model`.
+They are a module of their own because a search of headers has no use for them. Import them from
+`finder.model`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
+from finder.dataclass import dataclass
 from finder.model import Json, Labels, Ref, Role, Status
-
-if TYPE_CHECKING:
-    from dataclasses import dataclass
-else:
-    import dataclasses
-
-    def dataclass(*, frozen, **options):
-        """Leave it to the type checker that they are frozen.
-
-        To guard them at run time, too, makes making one take four times as long. And methods
-        that dataclasses would write for each class anew stand once, in `_Record`.
-        """
-        return dataclasses.dataclass(eq=False, repr=False, **options)
-
-
-class _Record:
-    __slots__ = ()
-
-    def _known(self) -> dict[str, object]:
-        return {name: getattr(self, name) for name in self.__dataclass_fields__}  # type: ignore[attr-defined]
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, _Record) or self.__class__ is not other.__class__:
-            return NotImplemented
-        return self._known() == other._known()
-
-    def __hash__(self) -> int:
-        return hash(tuple(self._known().values()))
-
-    def __repr__(self) -> str:
-        values = ", ".join(f"{name}={value!r}" for name, value in self._known().items())
-        return f"{self.__class__.__name__}({values})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Usage(_Record):
+class Usage:
     """Tokens, as the tool counted them. None: not recorded."""
 
     input: int | None = None
@@ -57,7 +26,7 @@ class Usage(_Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Event(_Record):
+class _Event:
     """What all events have.
 
     Attributes:

@@ -1,0 +1,93 @@
+"""`dataclass`, as of the standard library, for the classes that a short command needs.
+
+To load the module `dataclasses`, and to make with it the dozen classes of a story, takes half as
+long as a short command in all. Here nothing is loaded. That an object is frozen is left to the
+type checker: to guard it at run time, too, makes making one take four times as long.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+__all__ = ["dataclass"]
+
+
+def _made(*, slots: bool, frozen: bool = False, kw_only: bool = False) -> Callable[[Any], Any]:
+    """Make a class as the standard library does with these options; there is no `field`."""
+    assert slots, frozen
+    return lambda cls: _slotted(cls, "*, " if kw_only else "")
+
+
+if TYPE_CHECKING:
+    from dataclasses import dataclass
+else:
+    dataclass = _made
+
+
+def _slotted(cls: Any, how: str) -> Any:
+    own, values = cls.__annotations__, vars(cls)
+    inherited = getattr(cls, "_names", ())
+    names = tuple(dict.fromkeys((*inherited, *own)))
+    defaults = {name: values[name] for name in own if name in values}
+    defaults = {**getattr(cls, "_defaults", {}), **defaults}
+    apart = {*own, "__dict__", "__weakref__"}
+    body = {name: value for name, value in values.items() if name not in apart}
+    body["__slots__"] = [name for name in names if name not in inherited]
+    body |= {"_names": names, "_defaults": defaults}
+    made = type(cls)(cls.__name__, cls.__bases__, {**_SHARED, **body})
+
+    def first(self: Any, *values: Any, **named: Any) -> None:
+        made.__init__ = _init(names, defaults, how)  # few of the kinds of events are in a story
+        made.__init__(self, *values, **named)
+
+    made.__init__ = first
+    return made
+
+
+def _init(names: tuple[str, ...], defaults: dict[str, Any], how: str) -> Any:
+    given = ", ".join(f"{n}=_defaults['{n}']" if n in defaults else n for n in names)
+    kept = "; ".join(f"self.{name} = {name}" for name in names)
+    space: dict[str, Any] = {"_defaults": defaults}
+    exec(f"def __init__(self, {how}{given}): {kept}", space)
+    return space["__init__"]
+
+
+def _known(one: Any) -> dict[str, Any]:
+    return {name: getattr(one, name) for name in one._names}
+
+
+def _equal(one: Any, other: Any) -> Any:
+    return _known(one) == _known(other) if one.__class__ is other.__class__ else NotImplemented
+
+
+def _hash(one: Any) -> int:
+    return hash(tuple(_known(one).values()))
+
+
+def _told(one: Any) -> str:
+    values = ", ".join(f"{name}={value!r}" for name, value in _known(one).items())
+    return f"{one.__class__.__name__}({values})"
+
+
+class _Fields:
+    """By what the functions of `dataclasses`, and orjson, know a class; made when they ask."""
+
+    def __get__(self, one: object, cls: Any) -> Any:
+        from dataclasses import field, make_dataclass
+
+        fields = [
+            (name, object, field(default=cls._defaults[name]) if name in cls._defaults else field())
+            for name in cls._names
+        ]
+        same: Any = make_dataclass(cls.__name__, fields, kw_only=True)
+        cls.__dataclass_fields__ = same.__dataclass_fields__
+        return cls.__dataclass_fields__
+
+
+_SHARED = {
+    "__eq__": _equal,
+    "__hash__": _hash,
+    "__repr__": _told,
+    "__dataclass_fields__": _Fields(),
+}

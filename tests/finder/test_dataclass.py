@@ -1,0 +1,87 @@
+"""Classes made without `dataclasses` are what that would have made, as far as anyone can tell."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import pickle
+import subprocess
+import sys
+
+import orjson
+import pytest
+
+from finder.dataclass import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Base:
+    kind: str
+    labels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said(Base):
+    """Words."""
+
+    kind: str = "said"
+    text: str
+
+    @property
+    def length(self) -> int:
+        return len(self.text)
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    left: int
+    right: int = 2
+
+
+def test_the_values_are_kept_and_the_defaults_known() -> None:
+    said = Said(text="yes")
+    assert (said.kind, said.labels, said.text, said.length) == ("said", (), "yes", 3)
+    assert Said(text="no", kind="other", labels=("a",)).kind == "other"
+    assert (Pair(1).left, Pair(1).right, Pair(1, right=5).right) == (1, 2, 5)
+    assert repr(said) == "Said(kind='said', labels=(), text='yes')"
+    assert Said.__doc__ == "Words."
+
+
+def test_a_call_that_is_wrong_is_told_like_any_other() -> None:
+    for _ in range(2):  # the first one makes what the others find
+        with pytest.raises(TypeError, match="missing 1 required keyword-only argument: 'text'"):
+            Said()  # type: ignore[call-arg]
+        with pytest.raises(TypeError, match="positional"):
+            Said("yes")  # type: ignore[misc, call-arg]
+        with pytest.raises(TypeError, match="unexpected keyword argument 'odd'"):
+            Pair(1, odd=3)  # type: ignore[call-arg]
+
+
+def test_they_have_no_other_values() -> None:
+    assert not hasattr(Said(text="yes"), "__dict__")
+    with pytest.raises(AttributeError):
+        Said(text="yes").more = 1  # type: ignore[attr-defined]
+
+
+def test_they_are_equal_by_their_class_and_values() -> None:
+    assert Said(text="yes") == Said(text="yes")
+    assert hash(Said(text="yes")) == hash(Said(text="yes"))
+    assert Said(text="yes") != Said(text="no")
+    assert Base(kind="said") != Said(text="yes")
+
+
+def test_the_standard_library_and_orjson_take_them_for_its_own() -> None:
+    said = Said(text="yes")
+    assert dataclasses.is_dataclass(said)
+    assert [f.name for f in dataclasses.fields(Said)] == ["kind", "labels", "text"]
+    assert {f.name: f.default for f in dataclasses.fields(Pair)}["right"] == 2
+    assert dataclasses.replace(said, text="no") == Said(text="no")
+    assert dataclasses.asdict(said) == {"kind": "said", "labels": (), "text": "yes"}
+    assert orjson.loads(orjson.dumps(Pair(1))) == {"left": 1, "right": 2}
+    assert copy.deepcopy(said) == said
+    assert pickle.loads(pickle.dumps(said)) == said
+
+
+def test_the_events_are_made_without_the_standard_library() -> None:
+    code = "import sys, finder.event; sys.exit('dataclasses' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
