@@ -115,7 +115,7 @@ def _row(item: tuple[int, v2.StoredRow], cut: int) -> Iterator[Event]:
 def _fetched(connection: sqlite3.Connection, ref: Ref, first: int | None) -> _Content:
     tables = sqlite.tables(connection)
     check(tables, ref.store)
-    fetch = Fetch(connection, tables, ref.id)
+    fetch = Fetch.of(connection, tables, ref.id)
     revert = _session_record(fetch, ref).get("revert")
     epochs = fetch("session_context_epoch", "session_id", "session_id")
     early = None if first is None else beginning(fetch, first)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, overload
 
 from adapters.opencode import v2
-from adapters.opencode.rows import data_of, record
+from adapters.opencode.rows import JSON_COLUMNS, data_of, record, text
 from adapters.opencode.schema import Tables
 from adapters.opencode.stored import StoredMessage, StoredPart
 from finder import sqlite
@@ -18,12 +19,44 @@ IN_ORDER = ("time_created", "id")  # of messages
 Parts = Mapping[Json, Sequence[StoredPart]]  # by the id of their message, in order
 
 
+class _Parts(Sequence[StoredPart]):
+    """Rows of ``part``, each read when it is asked for: all at once would take much memory."""
+
+    def __init__(self) -> None:
+        self.rows: list[sqlite3.Row] = []
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @overload
+    def __getitem__(self, index: int) -> StoredPart: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[StoredPart]: ...
+    def __getitem__(self, index: int | slice) -> StoredPart | Sequence[StoredPart]:
+        rows = self.rows[index]
+        return list(map(part_of, rows)) if isinstance(rows, list) else part_of(rows)
+
+    def __iter__(self) -> Iterator[StoredPart]:
+        return map(part_of, self.rows)
+
+
 class Fetch(NamedTuple):
-    """Reads the rows of one session, from tables that may not be there."""
+    """Reads the rows of one session, from tables that may not be there.
+
+    Attributes:
+        utf8: the database's texts are in UTF-8.
+    """
 
     connection: sqlite3.Connection
     tables: Tables
     session: str
+    utf8: bool
+
+    @classmethod
+    def of(cls, connection: sqlite3.Connection, tables: Tables, session: str) -> Fetch:
+        """From a database whose tables are known."""
+        encoding = connection.execute("PRAGMA encoding").fetchone()
+        return cls(connection, tables, session, utf8=encoding[0] == "UTF-8")
 
     def __call__(
         self, table: str, key: str, *order: str, where: str = "", most: int | None = None
@@ -52,8 +85,18 @@ class Fetch(NamedTuple):
             yield from self.connection.execute(query, some)
 
     def select(self, table: str) -> str:
-        """What asks for all columns of a table that is there."""
-        return f"SELECT {', '.join(map(sqlite.quoted, self.tables[table]))} FROM {table}"
+        """What asks for all columns of a table that is there.
+
+        JSON comes as the bytes that its parser takes: as a text it would be decoded first, and
+        then encoded again.
+        """
+        names = {column: sqlite.quoted(column) for column in self.tables[table]}
+        as_bytes = JSON_COLUMNS[table] if self.utf8 else ()
+        asked = [
+            f"CAST({name} AS BLOB) AS {name}" if column in as_bytes else name
+            for column, name in names.items()
+        ]
+        return f"SELECT {', '.join(asked)} FROM {table}"
 
 
 def messages(fetch: Fetch) -> tuple[list[StoredMessage], list[StoredPart]]:
@@ -87,10 +130,9 @@ def _parts(fetch: Fetch) -> Iterator[sqlite3.Row]:
 
 def parts_of(rows: Iterable[sqlite3.Row]) -> Parts:
     """Rows of ``part`` by the message that they belong to."""
-    found: dict[Json, list[StoredPart]] = {}
+    found: defaultdict[Json, _Parts] = defaultdict(_Parts)
     for row in rows:
-        part = part_of(row)
-        found.setdefault(part.raw.get("message_id"), []).append(part)
+        found[text(column(row, "message_id"))].rows.append(row)
     return found
 
 

@@ -8,7 +8,7 @@ from finder import jsonio
 from finder.model import Json, JsonObject
 
 # Columns that hold JSON text, by table.
-_JSON_COLUMNS = {
+JSON_COLUMNS = {
     "session": ("summary_diffs", "metadata", "revert", "permission", "model"),
     "session_v2": ("summary_diffs", "metadata", "revert", "permission", "model", "data"),
     "message": ("data",),
@@ -25,25 +25,29 @@ def record(table: str, row: sqlite3.Row) -> tuple[JsonObject, str | None]:
 
     A column that should hold JSON and does not keeps its text.
     """
-    found: JsonObject = {"table": table, **dict(zip(row.keys(), row, strict=True))}
+    found: JsonObject = {"table": table}
+    found.update(zip(row.keys(), row, strict=True))
     problem = None
-    if bytes in map(type, row):
-        for column, value in found.items():
-            if isinstance(value, bytes):
-                found[column] = value.decode("utf-8", "surrogateescape")
-    for column in _JSON_COLUMNS[table]:
+    for column in JSON_COLUMNS[table]:
         value = found.get(column)
-        if isinstance(value, str) and value:
+        if value and isinstance(value, str | bytes):
             found[column], wrong = _parsed(value)
             problem = problem or (f"column {column} {wrong}" if wrong else None)
+    if bytes in map(type, found.values()):
+        found = {column: text(value) for column, value in found.items()}
     return found, problem
 
 
-def _parsed(text: str) -> tuple[Json, str | None]:
+def text(value: Json | bytes) -> Json:
+    """A value of a row; one that was put there as bytes is a text all the same."""
+    return value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else value
+
+
+def _parsed(value: str | bytes) -> tuple[Json, str | None]:
     try:
-        return jsonio.loads(text), None
+        return jsonio.loads(value), None
     except ValueError as error:
-        return text, f"is not valid JSON: {error}"
+        return text(value), f"is not valid JSON: {error}"
 
 
 def data_of(found: JsonObject) -> tuple[JsonObject, str | None]:

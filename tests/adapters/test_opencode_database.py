@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -430,6 +431,41 @@ def test_records_of_any_type_are_read(newest: Path) -> None:
         change(newest, f"UPDATE part SET data = '{value}'", f"UPDATE message SET data = '{value}'")
         for identifier in listed(newest)[0]:
             assert story(newest, identifier) or listed(newest)[0][identifier].messages == 0
+
+
+@pytest.mark.parametrize("encoding", ["UTF-16le", "UTF-16be"])
+def test_a_database_in_another_encoding_tells_the_same(newest: Path, encoding: str) -> None:
+    other = newest.with_name("other.db")
+    with closing(sqlite3.connect(newest)) as one, closing(sqlite3.connect(other)) as two:
+        two.execute(f"PRAGMA encoding = '{encoding}'")
+        two.executescript("\n".join(one.iterdump()))
+    for identifier in listed(newest)[0]:
+        expected = [
+            replace(event, child=None) if event.type == "subagent" else event
+            for event in story(newest, identifier)
+        ]
+        told = [
+            replace(event, child=None) if event.type == "subagent" else event
+            for event in story(other, identifier)
+        ]
+        assert told == expected
+
+
+def test_a_byte_that_is_no_text_stays_what_it_is(newest: Path) -> None:
+    for value, said in (
+        ("""x'7b2274797065223a2274657874222c2274657874223a22ff227d'""", "\udcff"),
+        ("""CAST(x'7b2274797065223a2274657874222c2274657874223a22ff227d' AS TEXT)""", "\udcff"),
+        ("x'ff'", None),
+    ):
+        change(newest, f"UPDATE part SET data = {value}")
+        part = next(e for e in story(newest, TOOLS_SESSION) if e.type in ("text", "opaque"))
+        if said is not None:
+            assert part.type == "text"
+            assert part.text == said
+        else:
+            assert part.type == "opaque"
+            assert "not valid JSON" in (part.problem or "")
+            assert part.raw["data"] == "\udcff"
 
 
 _WRITER = """
