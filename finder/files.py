@@ -41,25 +41,33 @@ def head(path: Path, size: int) -> bytes:
         return os.read(descriptor, size)
 
 
-def lines(path: Path, limit: int = MAX_FILE_BYTES) -> Iterator[bytes]:
-    """The lines of a regular file, without their ends, one at a time; raises like `read`."""
+def lines(path: Path, limit: int = MAX_FILE_BYTES, start: int = 0) -> Iterator[bytes]:
+    """The lines of a regular file, without their ends, one at a time; raises like `read`.
+
+    `start`: the first byte of the first of them.
+    """
     pending: list[bytes] = []
-    for chunk in chunks(path, limit):
+    for chunk in chunks(path, limit, start):
         first, *rest = chunk.split(b"\n")
         pending.append(first)
         if rest:
-            yield b"".join(pending)
+            line, pending = b"".join(pending), rest[-1:]
+            yield line
+            del line  # of megabytes, perhaps, and whoever has it may be done with it
             yield from rest[:-1]
-            pending = [rest[-1]]
-    if last := b"".join(pending):
-        yield last
+    if pending and (line := b"".join(pending)):
+        pending.clear()
+        yield line
 
 
-def chunks(path: Path, limit: int = MAX_FILE_BYTES) -> Iterator[bytes]:
-    """All bytes of a regular file, a megabyte at a time; raises like `read`."""
+def chunks(path: Path, limit: int = MAX_FILE_BYTES, start: int = 0) -> Iterator[bytes]:
+    """The bytes of a regular file from one on, in pieces that grow to a megabyte; like `read`."""
+    size = 1 << 16
     with _opened(path, limit) as descriptor:
-        while chunk := os.read(descriptor, 1 << 20):
+        os.lseek(descriptor, start, os.SEEK_SET)
+        while chunk := os.read(descriptor, size):
             yield chunk
+            size = min(2 * size, 1 << 20)
 
 
 @contextlib.contextmanager

@@ -283,8 +283,8 @@ def _compared(adapter: Adapter, store: Store, draft: Draft, taken: _Taken) -> Tr
     return Tried(draft, losses, unexplained, written, back)
 
 
-def _written(adapter: Adapter, store: Store, draft: Draft) -> Session:
-    written = found(adapter, store, draft.id)
+def _written(adapter: Adapter, store: Store, draft: Draft, *, raw: bool = True) -> Session:
+    written = found(adapter, store, draft.id, raw=raw)
     if written is None:
         raise BugError(f"adapter {adapter.name!r} does not find the session that it wrote")
     return written
@@ -299,9 +299,9 @@ def _accounted(
     return compare.explained(seen, report)
 
 
-def found(adapter: Adapter, store: Store, identifier: str) -> Session | None:
-    """One session's header in a store."""
-    for item in adapter.sessions(store, Want(ids=(identifier,))):
+def found(adapter: Adapter, store: Store, identifier: str, *, raw: bool = True) -> Session | None:
+    """One session's header in a store; `raw`: with its native record."""
+    for item in adapter.sessions(store, Want(ids=(identifier,), raw=raw)):
         if isinstance(item, Session) and item.ref.id == identifier:
             return item
     return None
@@ -328,7 +328,7 @@ def receipt(
             yield event
 
     with jsonio.read_twice():
-        written = _written(adapter, store, draft)
+        written = _written(adapter, store, draft, raw=False)
         back = compare.recognised(events, read(written.ref), report, plan.ids)
     losses, unexplained = _accounted(taken, written, back)
     if unexplained:

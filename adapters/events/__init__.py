@@ -74,7 +74,8 @@ class Events(Adapter):
     def sessions(self, store: Store, want: Want | None = None) -> Iterator[Session | Problem]:
         from adapters.events.lines import sessions
 
-        return sessions(store.path, want.ids if want else None)
+        want = want or Want()
+        return sessions(store.path, want.ids, raw=want.raw)
 
     def events(self, ref: Ref) -> Iterator[Event]:
         from adapters.events.lines import events

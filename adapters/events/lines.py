@@ -6,11 +6,13 @@ import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import MISSING, dataclass, fields
 from functools import cache, cached_property
+from itertools import islice
 from operator import attrgetter
 from pathlib import Path
 from typing import Any, get_args
 
 from adapters.events import SCHEMA
+from adapters.events.index import EVENT, identifier, index_of, lines_from, opens_session
 from finder import files, jsonio
 from finder.errors import NotFoundError
 from finder.jsonio import integer, mapping, string
@@ -33,10 +35,8 @@ from finder.writing import Draft, File, Plan, safe_name
 
 _TOOL = "events"
 _DEEPEST = 900  # of a line's nesting: what every JSON reader is sure to take
-_SESSION = re.compile(rb'\s*\{\s*"session"\s*:')
 _SCHEMA = re.compile(rb'\s*\{\s*"schema"\s*:')
-_EVENT = b'{"type":"'  # as a line begins that was written here, and most are
-_ID = re.compile(rb'"id"\s*:\s*("(?:[^"\\]|\\.)*")')
+_RAW = b',"raw":'  # of a session, its native record; within a text there is no such quote
 
 # Of a session, what this file says in another way or not at all.
 _HEADER = ("title", "directory", "created", "updated", "agent", "model", "messages", "archived")
@@ -147,43 +147,43 @@ class _Place:
     path: Path
 
     @cached_property
-    def ids(self) -> frozenset[str]:
+    def ids(self) -> Collection[str]:
         """Of the sessions in it; only what refers to a session needs them."""
-        heads = (head for head in _heads(self.path) if not isinstance(head, Problem))
-        return frozenset(_identifier(line) or "" for _, line in heads)
+        return index_of(self.path).ids()
 
 
-def sessions(path: Path, ids: tuple[str, ...] | None = None) -> Iterator[Session | Problem]:
+def sessions(
+    path: Path, ids: tuple[str, ...] | None = None, *, raw: bool = True
+) -> Iterator[Session | Problem]:
     """The headers in the file, and the lines that say nothing to anybody.
 
-    `ids`: only these sessions; the file is read until all of them are found.
+    `ids`: only these sessions. `raw`: with their native records.
     """
     status = path.stat()
     stamp = f"{status.st_mtime_ns}:{status.st_size}"
     place = _Place(path)
-    wanted = set(ids or ())
-    for head in _heads(path):
+    found = _heads(path) if ids is None else _named(path, ids)
+    for head in found:
         if isinstance(head, Problem):
             yield head
-            continue
-        number, line = head
-        if ids is not None:
-            identifier = _identifier(line)
-            if identifier not in wanted:
-                continue
-            wanted.remove(identifier)
-        yield from _session(line, number, place, stamp)
-        if ids is not None and not wanted:
-            return
+        else:
+            number, line = head
+            yield from _session(line, number, place, stamp, raw=raw)
+
+
+def _named(path: Path, ids: tuple[str, ...]) -> Iterator[tuple[int, bytes]]:
+    """The lines that open these sessions, with their numbers."""
+    for wanted in ids:
+        yield from islice(lines_from(path, wanted), 1)
 
 
 def _heads(path: Path) -> Iterator[tuple[int, bytes] | Problem]:
     """The session lines with their numbers, from 1; and what is wrong before the first."""
     begun = False
     for number, line in enumerate(files.lines(path), 1):
-        if begun and line.startswith(_EVENT):
+        if begun and line.startswith(EVENT):
             continue
-        if _SESSION.match(line):
+        if opens_session(line):
             begun = True
             yield number, line
         elif _SCHEMA.match(line):
@@ -209,22 +209,27 @@ def _parsed(line: bytes) -> Json:
         return None
 
 
-def _identifier(line: bytes) -> str | None:
-    """The id in a session's line, also in a damaged one."""
-    match = _ID.search(line)
-    return string(_parsed(match[1])) if match else None
+def _record(line: bytes, *, raw: bool) -> JsonObject:
+    """What a session's line says; without `raw` as far as its native record."""
+    end = -1 if raw else line.find(_RAW)
+    if end >= 0:
+        beginning = mapping(mapping(_parsed(b"".join((memoryview(line)[:end], b"}}")))).get("session"))
+        if "events" in beginning:
+            return beginning
+    return mapping(mapping(_parsed(line)).get("session"))
 
 
-def _session(line: bytes, number: int, place: _Place, stamp: str) -> Iterator[Session | Problem]:
-    record = mapping(mapping(_parsed(line)).get("session"))
-    identifier = _identifier(line)
-    if identifier is None:
+def _session(
+    line: bytes, number: int, place: _Place, stamp: str, *, raw: bool
+) -> Iterator[Session | Problem]:
+    known = identifier(line)
+    if known is None:
         message = f"line {number} opens a session but is damaged; its events cannot be told"
         yield _damage(place.path, message, number)
         return
-    ref = Ref(_TOOL, str(place.path), identifier)
+    ref = Ref(_TOOL, str(place.path), known)
     try:
-        yield Session(ref=ref, stamp=stamp, **_header_values(record, place))
+        yield Session(ref=ref, stamp=stamp, **_header_values(_record(line, raw=raw), place))
     except ValueError as error:
         yield _damage(place.path, f"line {number}: {error}", number)
         yield Session(ref=ref, stamp=stamp)
@@ -250,24 +255,21 @@ _NUMBERS = frozenset({"created", "updated", "messages", "archived"})
 def events(ref: Ref) -> Iterator[Event]:
     """One session's events. A line that is no event is an opaque one that says why."""
     place = _Place(Path(ref.store))
-    promised, given, inside = None, 0, False
-    for number, line in enumerate(files.lines(place.path), 1):
-        if line.startswith(_EVENT):
-            if inside:
-                given += 1
-                yield _event(line, number, place)
-        elif _SESSION.match(line):
-            if inside:
-                break
-            inside = _identifier(line) == ref.id
-            if inside:
-                promised = integer(mapping(mapping(_parsed(line)).get("session")).get("events"))
-        elif inside and line.strip() and not _SCHEMA.match(line):
+    lines = lines_from(place.path, ref.id)
+    _, head = next(lines, (0, None))
+    if head is None:
+        raise NotFoundError(f"{ref.store} holds no session {ref.id!r}")
+    promised, given = integer(_record(head, raw=False).get("events")), 0
+    del head
+    for number, line in lines:
+        if line.startswith(EVENT):
             given += 1
             yield _event(line, number, place)
-    else:
-        if not inside:
-            raise NotFoundError(f"{ref.store} holds no session {ref.id!r}")
+        elif opens_session(line):
+            break
+        elif line.strip() and not _SCHEMA.match(line):
+            given += 1
+            yield _event(line, number, place)
     if promised is not None and given < promised:
         missing = promised - given
         problem = f"the session has {promised} events, but the last {missing} are not in the file"
@@ -334,13 +336,13 @@ def _raw(record: JsonObject) -> Json:
 def _reference(value: Json, place: _Place) -> Ref | None:
     if value is None:
         return None
-    identifier = string(mapping(value).get("id"))
+    known = string(mapping(value).get("id"))
     tool, store = (string(mapping(value).get(name)) for name in ("tool", "store"))
-    if identifier is None or (tool is None) is not (store is None):
+    if known is None or (tool is None) is not (store is None):
         raise ValueError("it refers to a session in an unknown way")
-    if tool is None or store is None or identifier in place.ids:
-        return Ref(_TOOL, str(place.path), identifier)
-    return Ref(tool, store, identifier)
+    if tool is None or store is None or known in place.ids:
+        return Ref(_TOOL, str(place.path), known)
+    return Ref(tool, store, known)
 
 
 def _labels(value: Json) -> Labels:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import os
+import tracemalloc
 from pathlib import Path
 from typing import ClassVar
 
@@ -11,7 +13,8 @@ import pytest
 
 from adapters.events import Events
 from finder.adapter import Store
-from finder.model import Event, Json, Opaque, Problem, Ref, Session, Subagent
+from finder.errors import NotFoundError, StoreError
+from finder.model import Event, Json, Opaque, Problem, Ref, Session, Subagent, Text
 from finder.testing import AdapterContract, stores_below
 
 FIXTURES = Path(__file__).parents[2] / "fixtures" / "events"
@@ -144,6 +147,78 @@ def test_files_written_one_after_the_other_are_one(tmp_path: Path) -> None:
     for ref in apart:
         one = [e.raw for e in ADAPTER.events(ref)]
         assert one == [e.raw for e in ADAPTER.events(Ref("events", str(both), ref.id))]
+
+
+def many(path: Path, count: int, first: int = 0) -> None:
+    """Sessions with three events each, added to a file."""
+    with path.open("a") as file:
+        for number in range(first, first + count):
+            file.write(f'{{"session":{{"id":"ses_{number}","tool":"made-up","events":3}}}}\n')
+            for turn in range(3):
+                text = f"text {turn} of {number} {'x' * 1000}"
+                file.write(f'{{"type":"text","record":"r{turn}","text":"{text}"}}\n')
+
+
+def texts(path: Path, number: int) -> list[str]:
+    told = ADAPTER.events(Ref("events", str(path), f"ses_{number}"))
+    return [event.text.split(" x")[0] if isinstance(event, Text) else str(event) for event in told]
+
+
+def test_a_file_of_many_sessions_is_not_gone_through_for_each(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "many.jsonl"
+    many(path, 500)
+    read = 0
+    real = os.read
+
+    def counted(descriptor: int, size: int) -> bytes:
+        nonlocal read
+        data = real(descriptor, size)
+        read += len(data)
+        return data
+
+    monkeypatch.setattr(os, "read", counted)
+    for number in reversed(range(500)):
+        assert texts(path, number) == [f"text {turn} of {number}" for turn in range(3)]
+    assert read < 2 * path.stat().st_size + 500 * (1 << 16) < path.stat().st_size * 500 / 10
+
+
+def test_what_is_known_of_a_file_is_not_believed_against_it(tmp_path: Path) -> None:
+    path = tmp_path / "changing.jsonl"
+    many(path, 3)
+    assert texts(path, 1) == ["text 0 of 1", "text 1 of 1", "text 2 of 1"]
+    many(path, 1, first=3)  # as converting a tree does
+    assert texts(path, 3) == ["text 0 of 3", "text 1 of 3", "text 2 of 3"]
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-2000])
+    assert "1 are not in the file" in texts(path, 3)[-1]
+    path.write_bytes(whole)
+    assert texts(path, 3)[-1] == "text 2 of 3"
+    path.write_bytes(b"")
+    many(path, 9, first=100)  # longer than before, and the same file to the system
+    assert texts(path, 105)[0] == "text 0 of 105"
+    with pytest.raises(NotFoundError):
+        texts(path, 1)
+    path.unlink()
+    with pytest.raises(StoreError):
+        texts(path, 105)
+
+
+def test_an_id_of_megabytes_takes_little_memory(tmp_path: Path) -> None:
+    path = tmp_path / "long.jsonl"
+    path.write_text('{"schema":"session-finder-events/1"}\n')
+    with path.open("a") as file:
+        file.write(f'{{"session":{{"id":"{"y" * 2_000_000}","events":0}}}}\n')
+    tracemalloc.start()
+    try:
+        (session,) = ADAPTER.sessions(Store("events", "events", path, "file"))
+        # The JSON parser alone reserves sixteen times as much, and uses little of it.
+        assert tracemalloc.get_traced_memory()[1] < 30 * 2_000_000
+    finally:
+        tracemalloc.stop()
+    assert isinstance(session, Session)
+    assert len(session.ref.id) == 2_000_000
 
 
 def _sessions(store: Store) -> list[Session]:
