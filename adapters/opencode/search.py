@@ -283,9 +283,11 @@ class _Search:
         """The rows of one table that may have some of the terms, with their sessions."""
         tests = [sieve.test(source.text, f"t{n}") for n, sieve in enumerate(self.sieves)]
         values = {name: value for test in tests for name, value in test.values.items()}
-        # 1: it is there; 0: it is not; the text: Python has to look.
+        # 1: it is there; 0: it is not; the text: Python has to look. Of one term only the rows
+        # that may have it are told, and what takes long is not tested twice.
         asked = [
-            f"CASE WHEN {t.plainly} THEN 1 WHEN {t.may} THEN {source.text} ELSE 0 END"
+            f"CASE WHEN {t.plainly} THEN 1 WHEN {'1' if len(tests) == 1 else t.may}"
+            f" THEN {source.text} ELSE 0 END"
             for t in tests
         ]
         hidden = self._hidden(source)

@@ -1,13 +1,14 @@
 """Which rows may have a term in them: tests in SQL and in Python that never let one slip.
 
 A row's JSON text and the text that a person sees differ: characters are escaped, fields are
-joined. So only the term's pieces, its runs of letters and digits, are looked for, all of them
-anywhere in the row. What passes is then read as events and looked at closely.
+joined, numbers are written anew. So only the term's pieces, its runs of letters, digits and signs
+that none of this changes, are looked for, all of them anywhere in the row. What passes is then read
+as events and looked at closely.
 
 In SQL a part of the piece is looked for that no letter beyond ASCII can stand for (see
 `adapters.opencode.needles`); a row that has it but not the whole piece passes if it has any letter
 beyond ASCII. Pieces that have such letters themselves are looked for in Python, in the rows that
-have any.
+have some of these letters.
 """
 
 from __future__ import annotations
@@ -23,12 +24,18 @@ from finder.words import Term, folded
 _SHORTEST = 3  # a shorter needle is in nearly every row
 _LONGEST = 1_000  # SQLite takes no LIKE over 50,000 bytes
 _MOST_PIECES, _MOST_LETTERS, _MOST_NEEDLES = 3, 4, 2
+_MOST_LIKES = 6  # of letters beyond ASCII: more take longer than to look in Python
+# What JSON escapes, what finder puts between fields and numbers have in them, LIKE's own signs, and
+# those that others beyond ASCII are equal to.
+_BETWEEN = r"[\s\x00-\x1f\"\\/:,.+\-{}\[\]()%_;`]+"
 # JSON may write any letter as an escape. Programs escape control characters (\u001b) and, if at
 # all, what is beyond ASCII; an escaped ASCII letter or digit is legal all the same.
-_ESCAPED_ASCII = r"*\u00[3-7]*"
+_ESCAPED_ASCII = r"*\u00[2-7]*"
 _IN_ESCAPED_ASCII = "%00%"  # told sooner, and of most texts enough
+# Any escape but that of a control character; told sooner by the first.
 _ESCAPED = r"*\u*"
-_ESCAPE = re.compile(r"\\u(?!00[01])")
+_OTHERS_ESCAPED = r"*\u[1-9A-Fa-f]*", r"*\u0[1-9A-Fa-f]*", r"*\u00[2-9A-Fa-f]*"
+_ESCAPE = re.compile(r"\\u(?!00[01])[0-9A-Fa-f]{4}")
 _ODD = "ßẞſ\u212aﬀﬁﬂﬃﬄﬅﬆŉİẚ"
 # Where the letters are that are not their own folded form.
 CHANGED = (
@@ -54,18 +61,28 @@ class Test(NamedTuple):
 
 
 class Sieve:
-    """The tests for one term."""
+    """The tests for one term.
+
+    Attributes:
+        pieces: what of it stands in every text that has it, the longest first; a term without any
+            passes every test.
+        percent: whether a URL has something of it in other letters, behind percent signs.
+    """
 
     def __init__(self, term: Term) -> None:
         self.term = term
-        self._pieces = term.pieces
-        self._is_plain = bool(self._pieces) and all(piece.isascii() for piece in self._pieces)
+        runs = dict.fromkeys(run for word in term.words for run in re.split(_BETWEEN, word) if run)
+        self.pieces = tuple(sorted(runs, key=len, reverse=True))
+        self.percent = not all(piece.isascii() and piece.isalnum() for piece in self.pieces)
+        self._is_plain = bool(self.pieces) and all(piece.isascii() for piece in self.pieces)
+        letters = frozenset("".join(self.pieces))
+        self._odd = [letter for letter in _ODD if not letters.isdisjoint(folded(letter))]
 
     def test(self, column: str, name: str) -> Test:
         """The test in SQL; the names of its values begin with `name`."""
         values: dict[str, str] = {}
         may, plainly = dict[str, None](), dict[str, None]()  # each condition once
-        for number, piece in enumerate(self._pieces[:_MOST_PIECES]):
+        for number, piece in enumerate(self.pieces[:_MOST_PIECES]):
             label = f"{name}_{number}"
             has = "0"
             if piece.isascii():
@@ -86,17 +103,21 @@ class Sieve:
         """Whether a JSON text may hold the term; SQL may have said that it does not plainly."""
         if "\\u" in text and _ESCAPE.search(text):
             return True
-        if self._is_plain and not_plainly and not any(letter in text for letter in _ODD):
+        if self._is_plain and not_plainly and not any(letter in text for letter in self._odd):
             return False
         if not all(any(letter in text for letter in group) for group in self._watched()):
             return False
         comparable = folded(text)
-        return all(piece in comparable for piece in self._pieces)
+        return all(piece in comparable for piece in self.pieces)
 
     def _watched(self) -> list[frozenset[str]]:
         """For some of the term's letters beyond ASCII: what of each must stand in a text."""
-        letters = dict.fromkeys(c for piece in self._pieces for c in piece if not c.isascii())
-        return [_sources(letter) for letter in list(letters)[:_MOST_LETTERS]]
+        return _watched("".join(self.pieces))
+
+
+def _watched(piece: str) -> list[frozenset[str]]:
+    letters = dict.fromkeys(letter for letter in piece if not letter.isascii())
+    return [_sources(letter) for letter in list(letters)[:_MOST_LETTERS]]
 
 
 @cache
@@ -129,6 +150,20 @@ def _may_have(column: str, piece: str, label: str, has: str, values: dict[str, s
     if parts == [piece]:
         tests.append(has)
     else:
-        odd = f"{column} GLOB '{_ESCAPED}' OR {not_ascii(column)}"
+        odd = _has_letters(column, piece, label, values) or not_ascii(column)
+        others = " OR ".join(f"{column} GLOB '{escaped}'" for escaped in _OTHERS_ESCAPED)
+        odd = f"({column} GLOB '{_ESCAPED}' AND ({others})) OR {odd}"
         tests.append(f"({has} OR {odd})" if piece.isascii() else f"({odd})")
     return f"({' AND '.join(tests)})"
+
+
+def _has_letters(column: str, piece: str, label: str, values: dict[str, str]) -> str:
+    """That a text has some of the piece's letters beyond ASCII."""
+    tests = []
+    for group in sorted(_watched(piece), key=len):
+        if len(values) + len(group) > _MOST_LIKES:
+            break
+        names = [f"{label}l{len(values) + number}" for number in range(len(group))]
+        values.update(zip(names, (f"%{letter}%" for letter in sorted(group)), strict=True))
+        tests.append(f"({' OR '.join(f'{column} LIKE :{name}' for name in names)})")
+    return f"({' AND '.join(tests)})" if tests else ""

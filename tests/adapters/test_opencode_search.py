@@ -58,6 +58,7 @@ WRITERS = {
 LETTERS = st.text(
     st.one_of(
         st.sampled_from('aAbfFiIkKlLnNsStT1 _-/"\\\n\tßẞſ\u212aﬀﬁﬂﬃﬄﬅﬆŉİẚıéÉe\u0301\u0327åÅ\u212b'),
+        st.sampled_from("=<>'&#?~→…"),
         st.sampled_from("ПриветйЙ\u0306設定ファイルがか\u3099한\u1112\u1161ΣςσΐΰJ\u030cǰ\u0344"),
         st.characters(codec="utf-8"),
     ),
@@ -116,6 +117,8 @@ def test_what_is_looked_for_first_is_free_of_letters_that_others_are_equal_to(le
 def test_a_word_that_is_not_there_does_not_pass() -> None:
     text = json.dumps({"text": "Die Größe — is “right” \x1b[31m"}, ensure_ascii=False)
     for word in ("fix", "missing", "timeout", "привет", "設定", "größte", "kelvin"):
+        assert not passes(text, Term(word))
+    for word in ("=>", "i=s", "→", "<is>"):
         assert not passes(text, Term(word))
 
 
@@ -273,6 +276,31 @@ def test_texts_in_attachments_are_searched_though_they_are_kept_as_base64(store:
             connection.execute("UPDATE part SET data = ? WHERE id = ?", [json.dumps(part), row])
             having.add(session)
     assert set(found(store, "quagmire")) == {one for one, _ in _having(store, "quagmire")} == having
+
+
+def test_what_a_row_says_in_other_letters_than_its_own_is_found(store: Store) -> None:
+    wanted = next(iter(ADAPTER.sessions(store)))
+    assert isinstance(wanted, Session)
+    said = {
+        "part": '{"type":"file","mime":"text/x","url":"file:///caf%C3%A9/x%3D%3Ey"}',
+        "session_message": '{"agent":"build"}',
+    }
+    session = wanted.ref.id
+    with closing(sqlite3.connect(store.path)) as connection:
+        query = "SELECT id FROM message WHERE session_id = ?"
+        (message,) = connection.execute(query, [session]).fetchone()
+        for table, data in said.items():
+            columns = [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
+            values = {
+                **dict.fromkeys(columns, 0),
+                **{"id": "made", "session_id": session, "data": data},
+                **({"message_id": message} if table == "part" else {"type": "agent-switched"}),
+            }
+            marks = ", ".join(f":{column}" for column in columns)
+            connection.execute(f"INSERT INTO {table} VALUES ({marks})", values)
+        connection.commit()
+    for word in ("café", "x=>y", "switched"):
+        assert found(store, word) == [session], word
 
 
 def test_a_message_that_cannot_be_parsed_is_searched(store: Store) -> None:
