@@ -293,7 +293,9 @@ def test_what_a_row_says_in_other_letters_than_its_own_is_found(store: Store) ->
             columns = [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
             values = {
                 **dict.fromkeys(columns, 0),
-                **{"id": "made", "session_id": session, "data": data},
+                "id": "made",
+                "session_id": session,
+                "data": data,
                 **({"message_id": message} if table == "part" else {"type": "agent-switched"}),
             }
             marks = ", ".join(f":{column}" for column in columns)
