@@ -247,13 +247,8 @@ def _near(word: str, vocabulary: Sequence[str]) -> dict[str, int]:
     """The words that are typing errors away from this one, as far as both allow; also itself."""
     allowed = typos_allowed(word)
     alike = _alike(word, allowed, vocabulary) if allowed else []
-    if not set(alike) - {word}:
-        return dict.fromkeys(alike, 0)
-    # It takes 10 ms to load, a quarter of a search, and most words are like no other.
-    from rapidfuzz.distance import OSA
-
-    distances = {other: OSA.distance(word, other, score_cutoff=allowed) for other in alike}
-    return {o: d for o, d in distances.items() if d <= min(allowed, typos_allowed(o))}
+    errors = {other: _errors(word, other, allowed) for other in alike}
+    return {o: count for o, count in errors.items() if count <= min(allowed, typos_allowed(o))}
 
 
 def _begun_nearly(word: str, vocabulary: Sequence[str]) -> dict[str, int]:
@@ -270,15 +265,11 @@ def _begun_nearly(word: str, vocabulary: Sequence[str]) -> dict[str, int]:
         and other[0] in word[:2]  # the first letter is seldom wrong
         and len(letters.difference(other[: size + 1])) <= 1
     ]
-    if not longer:
-        return {}
-    from rapidfuzz.distance import OSA
-
     lengths = size - 1, size, size + 1
     return {
         other: _IN_BEGINNING
         for other in longer
-        if any(OSA.distance(word, other[:length], score_cutoff=1) <= 1 for length in lengths)
+        if any(_errors(word, other[:length], 1) <= 1 for length in lengths)
     }
 
 
@@ -295,6 +286,25 @@ def _alike(word: str, errors: int, vocabulary: Sequence[str]) -> list[str]:
         and len(letters.difference(other)) <= errors - max(len(other) - size, 0)
         and len(set(other) - letters) <= errors - max(size - len(other), 0)
     ]
+
+
+def _errors(one: str, other: str, most: int) -> int:
+    """How many letters are too many, missing, wrong or swapped with the next; or more than `most`.
+
+    The words here are few and much alike; to load what counts for any words takes 10 ms.
+    """
+    same = 0
+    for letter, its in zip(one, other, strict=False):
+        if letter != its:
+            break
+        same += 1
+    one, other = one[same:], other[same:]
+    if not (one and other and most):
+        return min(max(len(one), len(other)), most + 1)
+    rests = [(one[1:], other), (one, other[1:]), (one[1:], other[1:])]
+    if one[:2] == other[1::-1]:
+        rests.append((one[2:], other[2:]))
+    return 1 + min(_errors(*rest, most - 1) for rest in rests)
 
 
 def _starting(word: str) -> str:
