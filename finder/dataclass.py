@@ -1,4 +1,4 @@
-"""`dataclass`, as of the standard library, for the classes that a short command needs.
+"""`dataclass` and `replace`, as of the standard library, for what a short command needs.
 
 To load the module `dataclasses`, and to make with it the dozen classes of a story, takes half as
 long as a short command in all. Here nothing is loaded. That an object is frozen is left to the
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-__all__ = ["dataclass"]
+__all__ = ["dataclass", "replace"]
 
 
 def _made(*, slots: bool, frozen: bool = False, kw_only: bool = False) -> Callable[[Any], Any]:
@@ -19,10 +19,14 @@ def _made(*, slots: bool, frozen: bool = False, kw_only: bool = False) -> Callab
     return lambda cls: _slotted(cls, "*, " if kw_only else "")
 
 
+def _altered(one: Any, /, **values: Any) -> Any:
+    return one.__class__(**{**_known(one), **values})
+
+
 if TYPE_CHECKING:
-    from dataclasses import dataclass
+    from dataclasses import dataclass, replace
 else:
-    dataclass = _made
+    dataclass, replace = _made, _altered
 
 
 def _slotted(cls: Any, how: str) -> Any:

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from difflib import SequenceMatcher
 
+from finder.dataclass import dataclass
 from finder.model import Json, ToolCall
 
 _PATHS = ("filePath", "file_path", "path", "filename", "file", "target_file")
@@ -23,8 +22,8 @@ _TEXTS = (
 )
 _CONTENTS = ("content", "contents", "file_text", "text")
 _PATCHES = ("patchText", "patch_text", "patch", "diff", "input")
-_PATCH = re.compile(r"^(?:\*\*\* Begin Patch|--- \S.*\n\+\+\+ \S|diff --git )", re.MULTILINE)
-_WRITES = re.compile(r"writ|creat|edit|save|replace|insert|append|update|patch", re.IGNORECASE)
+_PATCH = r"(?m)^(?:\*\*\* Begin Patch|--- \S.*\n\+\+\+ \S|diff --git )"
+_WRITE = ("writ", "creat", "edit", "save", "replace", "insert", "append", "update", "patch")
 # Beyond so many pairs of lines a comparison takes seconds; then all of the old goes, and all of
 # the new comes, which is as true.
 _MOST_PAIRS = 1_000_000
@@ -57,7 +56,7 @@ def changes(call: ToolCall) -> list[Change]:
     """What the call would change; empty where its input does not look like that."""
     value = call.input
     if isinstance(value, str):
-        return [_patch(value)] if _PATCH.search(value) else []
+        return [_patch(value)] if re.search(_PATCH, value) else []
     if not isinstance(value, dict):
         return []
     path = _first(value, _PATHS)
@@ -69,10 +68,10 @@ def changes(call: ToolCall) -> list[Change]:
         if isinstance(part, dict)
         for old, new in _replacements(part)
     ]
-    if found or not _WRITES.search(call.name):
+    if found or not any(word in call.name.casefold() for word in _WRITE):
         return found
     patch = _first(value, _PATCHES)
-    if patch is not None and _PATCH.search(patch):
+    if patch is not None and re.search(_PATCH, patch):
         return [_patch(patch)]
     content = _first(value, _CONTENTS)
     if path is None or content is None:
@@ -101,6 +100,8 @@ def difference(old: str, new: str) -> Iterator[str]:
         yield from (f"-{one}" for one in before)
         yield from (f"+{one}" for one in after)
         return
+    from difflib import SequenceMatcher
+
     matcher = SequenceMatcher(None, before, after, autojunk=False)
     for number, group in enumerate(matcher.get_grouped_opcodes(_CONTEXT)):
         if number:

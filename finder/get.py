@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
 from finder.adapter import Want
+from finder.dataclass import dataclass, replace
 from finder.errors import AmbiguousError, NotFoundError, StoreError
 from finder.event import spoken
 from finder.library import Below, Entry, Key, Library, key_of, parent_of
@@ -42,7 +41,6 @@ class Choice:
     synthetic: bool = True
 
 
-@dataclass(slots=True)
 class Left:
     """What `first` or `last` left out, known once the rest has been read.
 
@@ -50,7 +48,8 @@ class Left:
         messages: how many; None: some, but only reading them would tell.
     """
 
-    messages: int | None = 0
+    def __init__(self) -> None:
+        self.messages: int | None = 0
 
 
 def resolve(library: Library, target: str) -> Entry:
@@ -94,6 +93,8 @@ def resolve_path(library: Library, path: Path) -> Entry:
     if len(tops) == 1:
         return _entry(library, tops[0])
     if tops:
+        import shlex
+
         root = f"--root {shlex.quote(str(path))}"
         raise AmbiguousError(
             f"{path} holds {_several(len(tops))}",

@@ -18,9 +18,9 @@ one on; nothing is deleted before the next prompt.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from adapters.opencode.stored import StoredMessage
+from finder.dataclass import dataclass
 from finder.jsonio import mapping, string
 from finder.model import JsonObject, Label
 

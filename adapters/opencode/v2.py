@@ -22,11 +22,11 @@ A prompt that was accepted but not yet begun lies in ``session_input`` (``promot
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from adapters.opencode.fields import error_text, file_attachment, usage
 from adapters.opencode.sessions import model_name
 from finder import jsonio
+from finder.dataclass import dataclass
 from finder.jsonio import array, integer, mapping, number, string
 from finder.model import (
     Compaction,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
 from itertools import accumulate, chain, islice
 
 from finder.cli import declare, options, rows
@@ -12,13 +11,12 @@ from finder.cli.failure import tell_problems
 from finder.cli.output import Query as JsonQuery
 from finder.cli.output import write_json, write_lines, write_object, write_text
 from finder.cli.setting import Setting
+from finder.dataclass import dataclass, replace
 from finder.errors import ExitCode, FinderError, NotFoundError, StoreError, UsageError
-from finder.find import Row
 from finder.get import Choice, Left, Numbered, resolve, resolve_path, story, subagents
 from finder.library import Below, Entry, Library
 from finder.model import JsonObject, Problem, Ref
 from finder.render import data
-from finder.resume import resumption
 
 
 @declare.command(
@@ -96,6 +94,7 @@ def command(  # noqa: PLR0913  (one parameter for each option)
         raw=raw,
         most=max_tokens,
         problems=list(library.problems),
+        left=Left(),
     )
     printers = {"json": _print_json, "jsonl": _print_lines, "raw": _print_raw}
     if in_json:
@@ -163,11 +162,14 @@ class Reading:
     raw: bool
     most: int | None
     problems: list[Problem]
-    left: Left = field(default_factory=Left)
+    left: Left
     failed: bool = False
 
     def header(self) -> JsonObject:
         """The session as JSON."""
+        from finder.find import Row
+        from finder.resume import resumption
+
         row = Row(entry=self.entry, subagents=tuple(self.below))
         value = data.row(row, resumption(self.library, self.entry))
         if self.raw:

@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from finder.adapter import Adapter, Resume, Store
 from finder.errors import FinderError
-from finder.find import Answer, Row
 from finder.library import Below, Entry
 from finder.model import Json, JsonObject, Problem, Ref
 
 if TYPE_CHECKING:
     from finder.content import Quote
     from finder.event import Usage
+    from finder.find import Answer, Row
     from finder.get import Numbered
 
 SCHEMA = "session-finder/1"

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
 
+from finder.dataclass import dataclass, replace
 from finder.render.text import block, cut, line, width, wrapped
 
 Paint = Callable[[str, str], str]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from finder.find import Row
 from finder.model import Session
 from finder.render.text import cut, cut_start, home_short, line, padded, width
+
+if TYPE_CHECKING:
+    from finder.find import Row
 
 _GAP = "  "
 _NARROWEST = 4

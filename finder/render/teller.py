@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
@@ -92,18 +91,18 @@ class Tree:
         return tops or left[:1]  # parent links may form a circle
 
 
-@dataclass(slots=True)
 class Teller:
     """Makes the lines. It remembers which model spoke last, so as not to repeat it.
 
     `depth`: how many sessions this one stands within.
     """
 
-    look: Look
-    tree: Tree
-    depth: int = 0
-    speaker: tuple[str | None, ...] = ()
-    without_result: set[str] = field(default_factory=set)  # calls whose subagent says it
+    def __init__(self, look: Look, tree: Tree, depth: int = 0) -> None:
+        self.look = look
+        self.tree = tree
+        self.depth = depth
+        self.speaker: tuple[str | None, ...] = ()
+        self.without_result: set[str] = set()  # calls whose subagent says it
 
     def passage(self, passage: Passage) -> Iterator[Told]:
         message = passage.message

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -25,7 +23,7 @@ Fact = tuple[str, str]
 """A name and a value."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_DATA_URL = re.compile(r"data:([^,]*),", re.IGNORECASE)
+_DATA_URL = r"(?i)data:([^,]*),"
 
 
 def facts(session: Session) -> Iterator[Fact]:
@@ -125,15 +123,17 @@ def pretty(value: Json) -> str:
 def payload(event: Attachment) -> tuple[str | None, bytes | None]:
     """An attachment's type and bytes, from its data or from a data URL; None: not there."""
     mime, data = event.mime, event.data
-    url = _DATA_URL.match(event.url or "")
+    url = re.match(_DATA_URL, event.url or "")
     if data is None and url and event.url and url[1].lower().endswith(";base64"):
         mime = mime or url[1].split(";")[0]
         data = event.url[url.end() :]
     if data is None:
         return mime, None
+    from base64 import b64decode
+
     try:
-        return mime, base64.b64decode("".join(data.split()), validate=True)
-    except (binascii.Error, ValueError):
+        return mime, b64decode("".join(data.split()), validate=True)
+    except ValueError:
         return mime, None
 
 

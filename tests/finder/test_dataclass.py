@@ -11,7 +11,7 @@ import sys
 import orjson
 import pytest
 
-from finder.dataclass import dataclass
+from finder.dataclass import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +55,12 @@ def test_a_call_that_is_wrong_is_told_like_any_other() -> None:
             Said("yes")  # type: ignore[misc, call-arg]
         with pytest.raises(TypeError, match="unexpected keyword argument 'odd'"):
             Pair(1, odd=3)  # type: ignore[call-arg]
+
+
+def test_one_is_made_from_another() -> None:
+    said = Said(text="yes", labels=("a",))
+    assert replace(said, text="no") == Said(text="no", labels=("a",))
+    assert replace(Pair(1), left=4) == Pair(4)
 
 
 def test_they_have_no_other_values() -> None:
