@@ -2,14 +2,15 @@
 
 orjson is fast but refuses lone surrogates, NaN, a byte-order mark, invalid UTF-8 and nesting
 over 1,024 levels, and turns integers of more than 64 bits into floats. Tools write all of
-these, so what it refuses goes to the standard library.
+these, so what it refuses goes to the standard library. So do the first texts of a process: to
+load orjson takes longer than they do.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from math import isfinite
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -25,6 +26,7 @@ _AS_ZEROS = bytes.maketrans(b"123456789", b"0" * 9)
 _ZEROS = b"0" * 19
 _SLICE = 1 << 20
 _ORDINARY = frozenset({str, int, bool, type(None)})
+_LITTLE = 1 << 18  # bytes that are parsed before orjson is loaded
 _MAX_DEPTH = 900  # of nested values that the standard parser is given; Python's stack ends at 1,000
 
 
@@ -36,11 +38,17 @@ def loads(data: bytes | str) -> Json:
     Raises:
         ValueError: it is not JSON; the message says where.
     """
+    global _patience  # noqa: PLW0603  (it is of the process: orjson is loaded once)
     raw = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data
+    if len(raw) <= _patience:
+        _patience -= len(raw)
+        with suppress(ValueError):
+            return _leniently(raw)
     value = _strictly(raw)
     return _leniently(raw) if value is _REFUSED else value
 
 
+_patience = _LITTLE
 _REFUSED = object()
 
 

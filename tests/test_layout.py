@@ -140,6 +140,16 @@ def test_a_search_loads_what_it_uses() -> None:
     assert "jmespath" in loaded("find", "--query", "sessions")
 
 
+def test_a_preview_loads_what_it_uses() -> None:
+    home = ROOT / "fixtures" / "opencode-db" / "1.18.33"
+    args = ("get", "ses_e07d5a67effe5AcZT2yPAuksjX", "--first", "2", "--root", str(home))
+    modules = loaded(*args)
+    assert "adapters.opencode.beginning" in modules
+    # To load orjson takes as long as all that it would do here; it loads the two before it.
+    dear = {"click", "rich", "shutil", "difflib", "finder.find", "inspect", "dataclasses", "orjson"}
+    assert not modules & dear
+
+
 def test_importing_adapters_is_cheap() -> None:
     code = """if True:
         from finder.registry import Registry

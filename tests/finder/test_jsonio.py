@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,14 @@ _VALUES = st.recursive(
     lambda inner: st.lists(inner) | st.dictionaries(st.text(st.characters()), inner),
     max_leaves=20,
 )
+
+
+@pytest.fixture(autouse=True, scope="module", params=[0, 1 << 40], ids=["many", "few"])
+def _patience(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Each test with orjson, and as if it were among the first texts of a process."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(jsonio, "_patience", request.param)
+        yield
 
 
 @given(_VALUES)
