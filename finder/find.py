@@ -14,6 +14,7 @@ from finder.model import Problem, Session
 
 if TYPE_CHECKING:
     from finder.content import Hit
+    from finder.source import Source
 
 Sort = Literal["relevance", "updated", "created", "title"]
 
@@ -117,11 +118,24 @@ class Row(NamedTuple):
 
 
 class Searched(NamedTuple):
-    """One store that was searched. `sessions`: how many it holds; None: not quickly told."""
+    """One store that was searched."""
 
-    store: Store
-    sessions: int | None
-    failed: bool
+    source: Source
+
+    @property
+    def store(self) -> Store:
+        """Where it is."""
+        return self.source.store
+
+    @property
+    def sessions(self) -> int | None:
+        """How many it holds, counted now; None: that is not quickly told."""
+        return self.source.count()
+
+    @property
+    def failed(self) -> bool:
+        """Whether it could not be read, or not to the end."""
+        return self.source.failed
 
 
 class Answer(NamedTuple):
@@ -143,13 +157,10 @@ class Answer(NamedTuple):
         cls, library: Library, rows: Sequence[Row], *, more: bool = False, by_text: bool = False
     ) -> Answer:
         """These rows, and what the library says about the search."""
-        searched = tuple(
-            Searched(store=s.store, sessions=s.count(), failed=s.failed) for s in library.sources
-        )
         return cls(
             rows=rows,
             more=more,
-            searched=searched,
+            searched=tuple(map(Searched, library.sources)),
             problems=tuple(library.problems),
             incomplete=library.incomplete,
             silent=library.silent,
@@ -168,7 +179,8 @@ def find(library: Library, query: Query) -> Answer:
         return Answer.of(library, first, more=len(rows) > len(first))
     from finder.search import Search
 
-    found, more = Search(library, query).rows()
+    with library.kept_open():
+        found, more = Search(library, query).rows()
     return Answer.of(library, tuple(found), more=more)
 
 

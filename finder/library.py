@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -143,6 +144,14 @@ class Library:
         if self.silent:
             return ExitCode.UNREADABLE
         return ExitCode.PARTIAL if self.incomplete else ExitCode.DONE
+
+    def kept_open(self) -> AbstractContextManager[None]:
+        """Within this each database is opened once; see `finder.sqlite.kept_open`."""
+        if all(source.store.kind != "database" for source in self.sources):
+            return nullcontext()
+        from finder import sqlite
+
+        return sqlite.kept_open()
 
     def keys(self, want: Want | None = None) -> set[Key]:
         """The keys of the sessions that fit in any store, and perhaps more."""
