@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
+from itertools import chain, islice, repeat
 from typing import TYPE_CHECKING, Any
 
 from finder.errors import UsageError
@@ -15,6 +15,8 @@ from finder.render.text import width, wrapped
 if TYPE_CHECKING:
     from finder.cli.setting import Setting
     from finder.model import Problem
+
+_BLOCK = 1 << 16  # bytes that are handed on at once
 
 
 class Query:
@@ -117,8 +119,7 @@ def write_lines(values: Iterable[Json], query: Query) -> None:
     from finder import jsonio
 
     sys.stdout.flush()
-    for value in values:
-        sys.stdout.buffer.write(jsonio.dumps(query.of(value)) + b"\n")
+    _write_gathered(jsonio.dumps(query.of(value)) + b"\n" for value in values)
 
 
 def write_found(
@@ -141,6 +142,25 @@ def write_bytes(data: bytes) -> None:
     sys.stdout.buffer.write(data)
 
 
+def _write_gathered(pieces: Iterable[bytes]) -> None:
+    """Many pieces, some at a time: to hand a small one on takes longer than to make it."""
+    write = sys.stdout.buffer.write
+    waiting: list[bytes] = []
+    size = 0
+    try:
+        for piece in pieces:
+            if size + len(piece) > _BLOCK:
+                given, waiting, size = waiting, [], 0
+                write(b"".join(given))
+            if len(piece) > _BLOCK:
+                write(piece)
+            else:
+                waiting.append(piece)
+                size += len(piece)
+    finally:
+        write(b"".join(waiting))
+
+
 def write_object(
     head: JsonObject, name: str, items: Iterable[Json], tail: Callable[[], JsonObject]
 ) -> None:
@@ -151,11 +171,9 @@ def write_object(
     from finder import jsonio
 
     write_bytes(jsonio.dumps(head)[:-1] + b"," + jsonio.dumps(name) + b":[")
-    write, comma = sys.stdout.buffer.write, b""
-    for item in items:
-        write(comma)
-        write(jsonio.dumps(item))
-        comma = b","
+    commas = chain((b"",), repeat(b","))
+    pieces = ((comma, jsonio.dumps(item)) for comma, item in zip(commas, items, strict=False))
+    _write_gathered(chain.from_iterable(pieces))
     write_bytes(b"]," + jsonio.dumps(tail())[1:] + b"\n")
 
 
