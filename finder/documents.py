@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from finder.model import Event, Ref, Session
-from finder.staging import Part, Receipt, laid_out, safe
-from finder.writing import Draft, File, Loss, Plan, safe_name
+from finder.staging import Part, Receipt, safe
+from finder.writing import Loss, Plan, safe_name
 
-Render = Callable[[Session, Sequence[Event], Sequence[tuple[int, Session, list[Event]]]], str]
+Render = Callable[
+    [Session, Sequence[Event], Sequence[tuple[int, Session, list[Event]]]], Iterator[str]
+]
 
 
 @dataclass(slots=True)
@@ -43,10 +45,12 @@ class DocumentStaging:
 
     def finish(self) -> list[Receipt]:
         (_, session, events), *below = self._sessions
-        text = self.render(session, events, below)
-        data = text.encode("utf-8", "backslashreplace")
-        draft = Draft(id=session.ref.id, files=(File(path=self._name, data=data),), store=".")
-        laid_out(draft, self.root)
+        self.root.mkdir(parents=True, exist_ok=True)
+        # In pieces: a page is some times as large as its session, which is in memory already.
+        with (self.root / safe(self._name)).open(
+            "w", encoding="utf-8", errors="backslashreplace", newline=""
+        ) as file:
+            file.writelines(self.render(session, events, below))
         return [_stated(session, events) for _, session, events in self._sessions]
 
     def parts(self) -> list[Part]:

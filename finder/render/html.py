@@ -1,6 +1,6 @@
 """A session as one HTML page for people: self-contained, without scripts and without links out.
 
-Session text is only ever text. It reaches the page through `_text`, no attribute holds any of
+Session text is only ever text. It reaches the page through `escape`, no attribute holds any of
 it but the bytes of raster images (encoded anew, after their first bytes were looked at), and the
 page's own policy forbids scripts and every request. Texts are shown as they were written; code
 in them is set apart by style alone, so that what is copied from the page is the text.
@@ -12,8 +12,6 @@ import base64
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from html import escape
-from itertools import groupby
-from operator import itemgetter
 
 from finder.model import (
     Attachment,
@@ -31,7 +29,7 @@ from finder.model import (
 )
 from finder.render.document import Part, Passage, Section, Subagents, document, opening
 from finder.render.style import STYLE
-from finder.render.text import block, cut, line
+from finder.render.text import block, cut, line, pieces
 from finder.render.wording import (
     arguments,
     attached,
@@ -66,24 +64,21 @@ _INLINE = re.compile(r"(?<!`)`[^`\n]+`(?!`)|\*\*(?=\S)[^*\n]+\*\*|^#{1,6} [^\n]+
 _FENCE = re.compile(r"[ \t]*(`{3,}|~{3,})[^`]*$")
 
 
-def html(session: Session, events: Sequence[Event], subagents: Subagents) -> str:
-    """The page. `subagents` are those below the session, as (depth, header, story)."""
+def html(session: Session, events: Sequence[Event], subagents: Subagents) -> Iterator[str]:
+    """The page, in pieces. `subagents` are those below the session: (depth, header, story)."""
     sections = document(session, events, subagents)
-    title = _text(line(session.title or "") or "(no title)")
-    head = (
+    title = escape(line(session.title or "") or "(no title)", quote=False)
+    yield (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
         '<meta name="referrer" content="no-referrer">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{title}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n"
     )
-    body = [*_contents(sections), "<main>\n", *_nested(sections), "</main>\n</body>\n</html>\n"]
-    return "".join([head, *body])
-
-
-def _text(text: str) -> str:
-    """Foreign text of any number of lines, for an element's content."""
-    return escape(block(text), quote=False)
+    yield from _contents(sections)
+    yield "<main>\n"
+    yield from _nested(sections)
+    yield "</main>\n</body>\n</html>\n"
 
 
 def _line(text: str) -> str:
@@ -184,7 +179,9 @@ def _heading(section: Section, passage: Passage, message: Message) -> Iterator[s
     yield f'{_badges(passage.marks)} <span class="said-of">{_joined(passage.facts)}</span>'
     yield "</header>\n"
     if message.error:
-        yield f'<div class="failed">{_code(message.error)}</div>\n'
+        yield '<div class="failed">'
+        yield from _code(message.error)
+        yield "</div>\n"
 
 
 def _part(part: Part) -> Iterator[str]:
@@ -193,7 +190,8 @@ def _part(part: Part) -> Iterator[str]:
         yield from _said(event.text, part)
     elif isinstance(event, Reasoning):
         yield f'<details class="reasoning"><summary>Reasoning{_badges(part.marks)}</summary>'
-        yield f"{_prose(thought(event))}</details>\n"
+        yield from _prose(thought(event))
+        yield "</details>\n"
     elif isinstance(event, ToolCall | ToolResult):
         yield from _tool(part)
     elif isinstance(event, Attachment):
@@ -213,11 +211,15 @@ def _part(part: Part) -> Iterator[str]:
 def _said(text: str, part: Part) -> Iterator[str]:
     if not part.synthetic:
         badges = _badges(part.marks)
-        yield f"<p>{badges}</p>\n{_prose(text)}\n" if badges else f"{_prose(text)}\n"
+        yield f"<p>{badges}</p>\n" if badges else ""
+        yield from _prose(text)
+        yield "\n"
         return
     unfolded = " open" if len(text) <= _SHORT else ""
     yield f'<details class="synthetic"{unfolded}><summary>{_badges(part.marks) or "synthetic"} '
-    yield f"{len(text):,} characters</summary>{_prose(text)}</details>\n"
+    yield f"{len(text):,} characters</summary>"
+    yield from _prose(text)
+    yield "</details>\n"
 
 
 def _folded(kind: str, name: str, part: Part, text: str) -> Iterator[str]:
@@ -226,7 +228,8 @@ def _folded(kind: str, name: str, part: Part, text: str) -> Iterator[str]:
         yield f'<p class="{kind}">{name}{_badges(part.marks)}</p>\n'
         return
     yield f'<details class="{kind}"><summary>{name}{_badges(part.marks)}</summary>'
-    yield f"{_code(text)}</details>\n"
+    yield from _code(text)
+    yield "</details>\n"
 
 
 def _tool(part: Part) -> Iterator[str]:
@@ -241,12 +244,19 @@ def _tool(part: Part) -> Iterator[str]:
     yield f"{_badges(part.result_marks)}</summary>\n"
     for key, text, _ in arguments(call.input) if call else ():
         label = f"Input <code>{_line(key)}</code>" if key is not None else "Input"
-        yield f"<h4>{label}</h4>{_code(text)}\n"
+        yield from _named(label, text)
     if isinstance(event, ToolResult):
-        yield f"<h4>Call</h4>{_code(event.call)}\n"
+        yield from _named("Call", event.call)
     if result is not None and result.output is not None:
-        yield f"<h4>Output</h4>{_code(result.output)}\n"
+        yield from _named("Output", result.output)
     yield "</details>\n"
+
+
+def _named(name: str, text: str) -> Iterator[str]:
+    """A text below its name, which is HTML."""
+    yield f"<h4>{name}</h4>"
+    yield from _code(text)
+    yield "\n"
 
 
 def _brief(call: ToolCall) -> str:
@@ -287,34 +297,44 @@ def _subagent(event: Subagent, part: Part) -> Iterator[str]:
     known = "".join(f"{_line(word)}, " for word in (event.agent, event.status) if word)
     yield f'<div class="delegated"><strong>Subagent</strong>{_badges(part.marks)} {known}{where}'
     for name, text in part.told:
-        yield f"<details><summary>{name}</summary>{_prose(text)}</details>"
+        yield f"<details><summary>{name}</summary>"
+        yield from _prose(text)
+        yield "</details>"
     yield "</div>\n"
 
 
-def _code(text: str) -> str:
-    return f'<pre dir="auto"><code>{_text(text)}</code></pre>'
+def _code(text: str) -> Iterator[str]:
+    yield '<pre dir="auto"><code>'
+    for piece in pieces(text):
+        yield escape(block(piece), quote=False)
+    yield "</code></pre>"
 
 
-def _prose(text: str) -> str:
+def _prose(text: str) -> Iterator[str]:
     """A text as it was written; what has to be set in columns is."""
-    pieces = [
-        _columns(piece) if in_columns else _paragraphs(piece)
-        for in_columns, piece in _pieces(block(text))
-    ]
-    return "".join(pieces) or '<p class="note">Empty.</p>'
+    for in_columns, part in _parts(block(text)):
+        yield from _columns(part) if in_columns else _paragraphs(part)
+    if not text:
+        yield '<p class="note">Empty.</p>'
 
 
-def _pieces(text: str) -> Iterator[tuple[bool, str]]:
-    """The text in pieces: fenced blocks and tables (True), and what is between them (False)."""
-    return (
-        (in_columns, "".join(one for _, one in lines))
-        for in_columns, lines in groupby(_told_apart(text), key=itemgetter(0))
-    )
+def _parts(text: str) -> Iterator[tuple[bool, str]]:
+    """The text in parts: fenced blocks and tables (True), and what is between them (False)."""
+    start = end = 0
+    before = False
+    for in_columns, one in _told_apart(text):
+        if in_columns is not before and end > start:
+            yield before, text[start:end]
+            start = end
+        before = in_columns
+        end += len(one)
+    if end > start:
+        yield before, text[start:end]
 
 
 def _told_apart(text: str) -> Iterator[tuple[bool, str]]:
     fence = ""
-    for one in text.splitlines(keepends=True):  # at line feeds: the others are marks by now
+    for one in _lines(text):
         opened = None if fence else _FENCE.match(one)
         yield bool(fence or opened or one.startswith("|")), one
         if opened:
@@ -323,18 +343,32 @@ def _told_apart(text: str) -> Iterator[tuple[bool, str]]:
             fence = ""
 
 
-def _columns(text: str) -> str:
-    return f'<pre class="part" dir="auto"><code>{escape(text, quote=False)}</code></pre>'
+def _lines(text: str) -> Iterator[str]:
+    """The lines with their ends, one at a time; other ends than line feeds are marks by now."""
+    start = 0
+    while start < len(text):
+        end = text.find("\n", start) + 1 or len(text)
+        yield text[start:end]
+        start = end
 
 
-def _paragraphs(text: str) -> str:
-    if not text:
-        return ""
-    pieces, start = [], 0
+def _columns(text: str) -> Iterator[str]:
+    yield '<pre class="part" dir="auto"><code>'
+    yield from _escaped(text)
+    yield "</code></pre>"
+
+
+def _paragraphs(text: str) -> Iterator[str]:
+    yield '<div class="text" dir="auto">'
+    start = 0
     for found in _INLINE.finditer(text):
         name = "code" if found[0][0] == "`" else "b"
-        pieces.append(escape(text[start : found.start()], quote=False))
-        pieces.append(f"<{name}>{escape(found[0], quote=False)}</{name}>")
+        yield from _escaped(text[start : found.start()])
+        yield f"<{name}>{escape(found[0], quote=False)}</{name}>"
         start = found.end()
-    pieces.append(escape(text[start:], quote=False))
-    return f'<div class="text" dir="auto">{"".join(pieces)}</div>'
+    yield from _escaped(text[start:])
+    yield "</div>"
+
+
+def _escaped(text: str) -> Iterator[str]:
+    return (escape(piece, quote=False) for piece in pieces(text))

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 
 from finder.model import (
     Attachment,
@@ -26,7 +27,7 @@ from finder.model import (
     ToolResult,
 )
 from finder.render.document import Part, Passage, Section, Subagents, document
-from finder.render.text import block, line
+from finder.render.text import block, line, pieces
 from finder.render.wording import (
     arguments,
     attached,
@@ -50,18 +51,25 @@ _SPECIAL = re.compile(r"[\\`*_\[\]<>|~$&!#^{}@]")
 _MORE = re.compile(
     r"<[A-Za-z/!?]|!\[|\]:|\\[A-Za-z(\[]|\{[=%{]|^---[ \t]*\n(?=\S)|&#?\w+;", re.MULTILINE
 )
+_MANY = 500  # lines, written together
 _OPENED = re.compile(r"(`{3,}|~{3,})[^`~]*")
 
 
-def markdown(session: Session, events: Sequence[Event], subagents: Subagents) -> str:
-    """The document. `subagents` are those below the session, as (depth, header, story)."""
-    blocks: list[str] = []
-    for section in document(session, events, subagents):
-        blocks.extend(_section(section))
-    return "\n\n".join(blocks) + "\n"
+# A paragraph, heading, list or the like: whole, or a large text in pieces.
+_Block = str | Iterator[str]
 
 
-def _section(section: Section) -> Iterator[str]:
+def markdown(session: Session, events: Sequence[Event], subagents: Subagents) -> Iterator[str]:
+    """The document, in pieces. `subagents` are those below the session: (depth, header, story)."""
+    sections = document(session, events, subagents)
+    blocks = (block for section in sections for block in _section(section))
+    for number, one in enumerate(blocks):
+        yield "\n\n" if number else ""
+        yield from [one] if isinstance(one, str) else one
+    yield "\n"
+
+
+def _section(section: Section) -> Iterator[_Block]:
     if section.number:
         yield f"# Subagent {section.number}"
     else:
@@ -79,7 +87,7 @@ def _section(section: Section) -> Iterator[str]:
         yield f"*Not shown of this session:* {counted}."
 
 
-def _passage(passage: Passage) -> Iterator[str]:
+def _passage(passage: Passage) -> Iterator[_Block]:
     message = passage.message
     if message is None:
         yield "---"
@@ -98,7 +106,7 @@ def _passage(passage: Passage) -> Iterator[str]:
         yield from _part(part)
 
 
-def _part(part: Part) -> Iterator[str]:
+def _part(part: Part) -> Iterator[_Block]:
     event = part.event
     if isinstance(event, Text):
         if part.marks:
@@ -127,7 +135,7 @@ def _part(part: Part) -> Iterator[str]:
             yield fenced(record(event))
 
 
-def _tool(part: Part) -> Iterator[str]:
+def _tool(part: Part) -> Iterator[_Block]:
     event = part.event
     call = event if isinstance(event, ToolCall) else None
     result = event if isinstance(event, ToolResult) else part.result
@@ -145,7 +153,7 @@ def _tool(part: Part) -> Iterator[str]:
         yield fenced(result.output)
 
 
-def _subagent(event: Subagent, part: Part) -> Iterator[str]:
+def _subagent(event: Subagent, part: Part) -> Iterator[_Block]:
     if part.target:
         where = f"Subagent {part.target} of this document"
     elif event.child:
@@ -185,19 +193,33 @@ def _cell(text: str) -> str:
     return code(text) if re.search(r"[/\\_:]", text) and len(text) < 500 else inline(text)
 
 
-def fenced(text: str, language: str = "") -> str:
+def fenced(text: str, language: str = "") -> Iterator[str]:
     """A text as it is, in a fence that no line of it can close."""
-    shown = block(text)
-    fence = "`" * max((len(run) + 1 for run in _FENCES.findall(shown)), default=3)
-    return f"{fence}{language}\n{shown}\n{fence}"
+    fence = "`" * max((len(run[0]) + 1 for run in _FENCES.finditer(text)), default=3)
+    yield f"{fence}{language}\n"
+    yield from map(block, pieces(text))
+    yield f"\n{fence}"
 
 
-def quoted(text: str) -> str:
+def quoted(text: str) -> Iterator[str]:
     """A text as a quote; in a fence where it would be more than formatted text there."""
     shown = block(text)
     if _MORE.search(_outside_of_fences(shown)):
-        return fenced(text, "text")
-    return "\n".join(f"> {one}" if one else ">" for one in shown.split("\n"))
+        yield from fenced(text, "text")
+        return
+    quotes = (f"> {one}" if one else ">" for one in _lines(shown))
+    yield next(quotes)
+    while some := list(islice(quotes, _MANY)):
+        yield "\n" + "\n".join(some)
+
+
+def _lines(text: str) -> Iterator[str]:
+    """The lines without their ends, one at a time; what `split` gives."""
+    start = 0
+    while (end := text.find("\n", start)) >= 0:
+        yield text[start:end]
+        start = end + 1
+    yield text[start:]
 
 
 def _outside_of_fences(text: str) -> str:
@@ -206,9 +228,11 @@ def _outside_of_fences(text: str) -> str:
     That is: not indented, after an empty line, and closed. The opening lines stay. Where
     anything else looks like a fence, readers may disagree, and it is the whole text.
     """
+    if not _FENCES.search(text):
+        return text
     kept: list[str] = []
     fence = ""
-    for one in text.split("\n"):
+    for one in _lines(text):
         bare = one.strip(" \t")
         if fence and one.rstrip(" ") == bare and _closes(bare, fence):
             fence = ""

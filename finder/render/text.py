@@ -23,6 +23,7 @@ _UNSAFE = (
 # alone there; between ASCII letters they only deceive.
 _JOINED = "(?<=[^\x00-\x7f])[\u200c\u200d](?=[^\x00-\x7f])"
 _ELLIPSIS = "…"
+_PIECE = 1 << 16  # characters
 _LONGEST_LINE = 100_000  # characters; nobody reads more as one line
 
 
@@ -38,7 +39,31 @@ def _marked(text: str) -> str:
 
 def block(text: str) -> str:
     """Text of several lines: line feeds and tabs are kept, the rest is made visible."""
-    return _marked(text.replace("\r\n", "\n"))
+    if len(text) <= _PIECE or (
+        "\r" not in text and not _unsafe(of_ascii=text.isascii()).search(text)
+    ):
+        return _marked(text.replace("\r\n", "\n"))
+    return "".join(_marked(piece.replace("\r\n", "\n")) for piece in pieces(text))
+
+
+def pieces(text: str) -> Iterator[str]:
+    """The text in pieces, for one of megabytes: what is made of it takes many times as much.
+
+    They end where nothing is joined: at an ASCII character that is no carriage return.
+    """
+    start = 0
+    while len(text) - start > _PIECE:
+        found = _cut_after().search(text, start + _PIECE)
+        end = found.end() if found else len(text)
+        yield text[start:end]
+        start = end
+    if start < len(text):
+        yield text[start:]
+
+
+@cache
+def _cut_after() -> re.Pattern[str]:
+    return re.compile("[\0-\x0c\x0e-\x7f]")
 
 
 def line(text: str) -> str:

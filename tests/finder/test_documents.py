@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import tracemalloc
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -12,11 +13,13 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
+from finder.documents import Render
 from finder.model import (
     Attachment,
     Compaction,
     Event,
     Message,
+    Notice,
     Opaque,
     Reasoning,
     Ref,
@@ -27,8 +30,9 @@ from finder.model import (
     ToolResult,
 )
 from finder.render import document
-from finder.render.html import html
-from finder.render.markdown import fenced, inline, markdown, quoted
+from finder.render import html as html_form
+from finder.render import markdown as markdown_form
+from finder.render.markdown import inline
 from finder.render.text import block, line
 from finder.render.wording import facts
 
@@ -41,6 +45,22 @@ _PIECES = st.sampled_from(
     [*ATTACKS, "\n", "\n\n", "    ", "\t", "```", "~~~", "`", "<b>", "</b>", "- ", "> ", "# ", "|"]
 )
 _TEXTS = st.lists(_PIECES | st.text(st.characters(), max_size=8), max_size=8).map("".join)
+
+
+def html(session: Session, events: Sequence[Event], subagents: document.Subagents) -> str:
+    return "".join(html_form.html(session, events, subagents))
+
+
+def markdown(session: Session, events: Sequence[Event], subagents: document.Subagents) -> str:
+    return "".join(markdown_form.markdown(session, events, subagents))
+
+
+def quoted(text: str) -> str:
+    return "".join(markdown_form.quoted(text))
+
+
+def fenced(text: str) -> str:
+    return "".join(markdown_form.fenced(text))
 
 
 def _said(text: str, **more: object) -> list[Event]:
@@ -374,3 +394,30 @@ def test_no_session_is_too_empty() -> None:
     for events in ([], [Message()], [Text(text="")], [Attachment()], [Subagent()], [Compaction()]):
         assert "(no title)" in markdown(bare, events, ())
         check_harmless(read_html(html(bare, events, ())))
+
+
+@pytest.mark.parametrize("form", [html_form.html, markdown_form.markdown])
+@pytest.mark.parametrize(
+    "text", ["y" * 400_000, "some words & <more>\n" * 20_000, "```\n| a |\n```\n\n" * 2_000]
+)
+def test_large_texts_are_written_in_pieces(
+    form: Render, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a page takes in memory does not grow with how much is in it."""
+    monkeypatch.setattr("finder.render.text._PIECE", 1_000)
+    events: list[Event] = [
+        Message(record="m", role="user", error=text),
+        Text(text=text, message="m"),
+        Reasoning(text=text, message="m"),
+        ToolCall(call="c", name="write", input=text, message="m"),
+        ToolResult(call="c", output=text, status="error", message="m"),
+        Notice(kind="retry", text=text),
+        Opaque(kind="line", problem="not JSON", raw=text),
+    ]
+    tracemalloc.start()
+    try:
+        written = sum(map(len, form(SESSION, events, ())))
+        assert tracemalloc.get_traced_memory()[1] < 4 * len(text) + 200_000
+    finally:
+        tracemalloc.stop()
+    assert written > 6 * len(text)

@@ -95,7 +95,7 @@ def _attacked(address: str = "http://127.0.0.1:9/") -> str:
         events += story
         subagents += below
     session, _, _ = everywhere(ATTACKS[1])
-    return html(session, events, subagents)
+    return "".join(html(session, events, subagents))
 
 
 def _seen(page: Element) -> list[str]:
@@ -129,7 +129,7 @@ def test_the_policy_alone_keeps_a_browser_from_asking(browse: Browse) -> None:
     """Even if some text were an element: with the policy nothing happens, without it it does."""
 
     def broken(address: str, *, policy: bool) -> str:
-        page = html(Session(ref=Ref("t", "/s", "id")), [Text(text="HERE")], ())
+        page = "".join(html(Session(ref=Ref("t", "/s", "id")), [Text(text="HERE")], ()))
         element = f"<img src='{address}hit'><script>document.title = 'TAKEN'</script>"
         page = page.replace("HERE", element)
         return page if policy else page.replace("Content-Security-Policy", "X-None")
@@ -144,7 +144,7 @@ def test_the_policy_alone_keeps_a_browser_from_asking(browse: Browse) -> None:
 
 def test_light_and_dark_are_told_apart(browser: list[str], tmp_path: Path) -> None:
     path = tmp_path / "page.html"
-    path.write_bytes(html(Session(ref=Ref("t", "/s", "id")), [Text(text="x")], ()).encode())
+    path.write_text("".join(html(Session(ref=Ref("t", "/s", "id")), [Text(text="x")], ())))
 
     def picture(name: str, scheme: int) -> bytes:
         taken = tmp_path / f"{name}.png"

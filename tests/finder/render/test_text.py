@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 import unicodedata
 
 import pytest
@@ -57,6 +58,35 @@ def test_ascii_is_marked_as_it_is_among_other_text(value: str) -> None:
 
 def test_a_line_is_one_line() -> None:
     assert text.line("  a\n\n b\t\u2028c\r\nd ") == "a b c d"
+
+
+@given(
+    st.lists(
+        st.sampled_from(["\r\n", "\r", "\n", "a", "é", "\u200d", "\u202e", "\x1b"])
+        | st.characters(),
+        max_size=30,
+    ).map("".join)
+)
+def test_in_pieces_a_text_is_what_it_is_as_a_whole(value: str) -> None:
+    whole = text.block(value)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(text, "_PIECE", 2)
+        assert "".join(text.pieces(value)) == value
+        assert text.block(value) == whole
+        assert "".join(map(text.block, text.pieces(value))) == whole
+
+
+def test_marks_take_little_more_memory_than_they_have_letters(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(text, "_PIECE", 1_000)
+    value = "\x1b" * 100_000
+    tracemalloc.start()
+    try:
+        assert text.block(value) == "␛" * 100_000  # of two bytes each
+        assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    finally:
+        tracemalloc.stop()
 
 
 def test_of_megabytes_a_line_tells_the_beginning_and_how_much_there_is() -> None:
