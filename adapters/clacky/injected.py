@@ -58,7 +58,7 @@ def is_flagged(message: JsonObject) -> bool:
     role = message.get("role")
     # `truncated` on a user message is the notice that asks the model to repeat a cut answer.
     noticed = role == "user" and bool(message.get("truncated"))
-    return role == "system" or noticed or any(message.get(flag) for flag in _FLAGS)
+    return role == "system" or noticed or any(map(message.get, _FLAGS))
 
 
 def is_summary(message: JsonObject) -> bool:

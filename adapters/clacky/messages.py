@@ -79,10 +79,16 @@ def events(value: Json, index: int, labels: Labels, told: Told) -> Iterator[Even
         yield Opaque(kind="message", problem=problem, record=record, labels=labels, raw=raw)
         return
     message = mapping(value)
+    common: Common = {
+        "record": record,
+        "message": record,
+        "role": _role(message),
+        "at": _at(message),
+    }
     flags = _labels_of(message)
-    content = list(_content(message, index, merged(labels, flags), told))
+    content = list(_content(message, index, common, merged(labels, flags), told))
     own = _only_synthetic(content)
-    yield _opening(message, record, merged(labels, flags, own))
+    yield _opening(message, common, merged(labels, flags, own))
     yield from content
 
 
@@ -110,15 +116,12 @@ def _only_synthetic(content: list[Event]) -> Labels:
 _SPREADING = ("synthetic", "summary", "inferred")
 
 
-def _opening(message: JsonObject, record: str, labels: Labels) -> Message:
+def _opening(message: JsonObject, common: Common, labels: Labels) -> Message:
     latency = mapping(message.get("latency"))
     finished = header.from_seconds(latency.get("measured_at"))
     usage = mapping(message.get("token_usage"))
     return Message(
-        record=record,
-        message=record,
-        role=_role(message),
-        at=_at(message),
+        **common,
         labels=labels,
         model=string(latency.get("model")),
         usage=_usage(usage) if usage else None,
@@ -156,14 +159,9 @@ def _usage(usage: JsonObject) -> Usage:
     )
 
 
-def _content(message: JsonObject, index: int, labels: Labels, told: Told) -> Iterator[Event]:
-    record = position(index)
-    common: Common = {
-        "record": record,
-        "message": record,
-        "role": _role(message),
-        "at": _at(message),
-    }
+def _content(
+    message: JsonObject, index: int, common: Common, labels: Labels, told: Told
+) -> Iterator[Event]:
     flagged = injected.is_flagged(message)
     if injected.is_summary(message):
         known: Labels = () if message.get("compressed_summary") else ("inferred",)
@@ -173,7 +171,7 @@ def _content(message: JsonObject, index: int, labels: Labels, told: Told) -> Ite
         yield Reasoning(**common, labels=labels, text=reasoning)
     content = message.get("content")
     if message["role"] == "tool":
-        call = string(message.get("tool_call_id")) or record
+        call = string(message.get("tool_call_id")) or common["record"]
         yield from results.events(call, content, common, labels, told.calls)
     elif isinstance(content, list):
         for place, block in enumerate(content):
