@@ -104,7 +104,7 @@ def _names(
     connection: sqlite3.Connection, table: str, there: tuple[str, ...], since: int | None
 ) -> Names:
     """Those of one table; many titles as one text, since a row for each takes twice as long."""
-    where, values = condition(table, there, Want(since=since))
+    where, values = condition(connection, table, there, Want(since=since))
     if where:  # what was put in since need not be new itself: it may be an import
         where += f" OR rowid > (SELECT max(rowid) FROM {table}) - {_LAST_PUT_IN}"
     wanted = ("directory", "agent", "time_updated", "title")
@@ -157,7 +157,7 @@ class _Listing:
             there = self.tables[table]
             if not set(needed) <= set(there) or (judged and "data" in there):
                 return None
-            where, values = condition(table, there, want)
+            where, values = condition(self.connection, table, there, want)
             query = f"SELECT {', '.join(needed)} FROM {table}{where}"
             rows = self.connection.execute(query, values)
             rows.row_factory = None
@@ -218,7 +218,7 @@ class _Listing:
         return " + ".join(counts) or "NULL"
 
     def _rows(self, table: str, want: Want | None) -> list[sqlite3.Row]:
-        where, values = condition(table, self.tables[table], want)
+        where, values = condition(self.connection, table, self.tables[table], want)
         newest = want.newest if want and "time_updated" in self.tables[table] else None
         if newest is not None:
             where, values = last_updated(self.connection, table, where, values, newest)

@@ -116,7 +116,7 @@ def _dated(
         columns = tables.get(table, ())
         if "id" not in columns:
             continue
-        where, values = condition(table, columns, want)
+        where, values = condition(connection, table, columns, want)
         updated = "time_updated" if "time_updated" in columns else "NULL"
         if most is not None and updated != "NULL":
             where, values = last_updated(connection, table, where, values, most)

@@ -255,7 +255,7 @@ def test_no_letter_that_is_equal_to_others_is_missed() -> None:
             word = folded(title)
             for part in {word[a:b] for a in range(len(word)) for b in range(a + 1, len(word) + 1)}:
                 want = Want(words=((Word(part, ("title",)),),))
-                where, values = condition("session", ("id", "title"), want)
+                where, values = condition(connection, "session", ("id", "title"), want)
                 found = connection.execute(f"SELECT id FROM session{where}", values).fetchall()
                 assert (letter,) in found, part
 
