@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prompt_toolkit.application import Application
 from prompt_toolkit.data_structures import Size
 from prompt_toolkit.input import PipeInput, create_pipe_input
 from prompt_toolkit.output import DummyOutput
 
 from finder.adapter import Want
+from finder.cli.picker import clipboard, show
 from finder.cli.picker.screen import CUT, Leave
 from finder.cli.picker.session import Picker, story_lines, targets
 from finder.cli.picker.state import Choice, State
@@ -228,7 +230,31 @@ def test_the_id_is_copied_by_the_terminal(pipe: PipeInput, shelf: Shelf) -> None
     with pytest.raises(KeyboardInterrupt):
         run(one)
     assert "\x1b]52;c;bWVtOnNlc18w\x07" in paper.text  # mem:ses_0
-    assert one.state.said == "copied mem:ses_0"
+    assert one.state.said == "asked the terminal to copy mem:ses_0"
+
+
+def test_what_a_program_copied_is_copied(
+    pipe: PipeInput, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copied: list[str] = []
+    monkeypatch.setattr(clipboard, "given_away", lambda text, env: not copied.append(text))
+    drive(picker(pipe, Paper(), shelf), pipe, ("Fix", CTRL_Y), ("copied mem:ses_0", ""))
+    assert copied == ["mem:ses_0"]
+
+
+def test_without_a_row_there_is_no_story(pipe: PipeInput, shelf: Shelf) -> None:
+    one = picker(pipe, Paper(), shelf)
+    steps = [("The story of Fix login", "zzzz"), ("No session matches.", ""), ("0 shown", "")]
+    assert "story" not in drive(one, pipe, *steps)
+
+
+def test_ctrl_z_suspends(pipe: PipeInput, shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    suspended: list[object] = []
+    monkeypatch.setattr(Application, "suspend_to_background", lambda self: suspended.append(self))
+    one = picker(pipe, Paper(), shelf)
+    drive(one, pipe, ("Fix login", "\x1a" + "page"), ("1 shown", ""))
+    assert len(suspended) == 1
+    assert one.state.text == "page"
 
 
 @pytest.mark.parametrize("columns, rows", [(80, 24), (200, 50), (110, 16)])
@@ -351,6 +377,22 @@ def test_a_search_that_breaks_ends_with_its_error(
     monkeypatch.setattr("finder.cli.picker.work.Index", lambda *_: 1 // 0)
     with pytest.raises(ZeroDivisionError):
         run(picker(pipe, Paper(), shelf))
+
+
+@pytest.mark.parametrize("broken", ["row_line", "keys_line"])
+def test_a_screen_that_breaks_ends_with_its_error(
+    pipe: PipeInput, shelf: Shelf, monkeypatch: pytest.MonkeyPatch, broken: str
+) -> None:
+    whole = getattr(show, broken)
+
+    def torn(*args: Any, **rest: Any) -> Any:
+        return whole(*args, **rest) if not one.state.text else 1 // 0
+
+    monkeypatch.setattr(show, broken, torn)
+    one = picker(pipe, Paper(), shelf)
+    pipe.send_text("lo")
+    with pytest.raises(ZeroDivisionError):
+        run(one)
 
 
 def test_keys_are_answered_while_a_store_is_slow(pipe: PipeInput, shelf: Shelf) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from typing import TYPE_CHECKING
 
 from prompt_toolkit.filters import Condition
@@ -42,6 +43,8 @@ def bindings(screen: Screen) -> KeyBindings:
     keys.add("enter", filter=choosing, eager=True)(lambda _: screen.finish(state.decided()))
     keys.add("tab")(lambda _: state.turn_preview())
     keys.add("escape")(lambda _: screen.leave())
+    if hasattr(signal, "SIGTSTP"):
+        keys.add("c-z", eager=True)(lambda event: event.app.suspend_to_background())
     keys.add("c-c", eager=True)(_interrupted)
     keys.add("<sigint>")(_interrupted)
     return keys

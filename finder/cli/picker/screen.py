@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Callable, Sequence
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from prompt_toolkit.application import Application
 from prompt_toolkit.buffer import Buffer
@@ -25,7 +26,7 @@ from prompt_toolkit.layout.processors import (
 from prompt_toolkit.output import ColorDepth, Output
 from prompt_toolkit.styles import Style
 
-from finder.cli.picker import show
+from finder.cli.picker import clipboard, show
 from finder.cli.picker.keys import bindings
 from finder.cli.picker.state import Answer, Choice, Deed, State, Target
 from finder.render.text import line
@@ -72,10 +73,11 @@ class Preview:
 
 @dataclass(slots=True, kw_only=True)
 class View:
-    """What the lines depend on besides the state: the clock, the home folder, the tools."""
+    """What the screen depends on besides the state: the clock, the environment, the tools."""
 
     now: int
     home: str
+    env: Mapping[str, str]
     tools: Sequence[str]
     colour: bool
     empty: Sequence[str]  # what is said where there is no session at all
@@ -130,7 +132,7 @@ class _Story(UIControl):
         return False
 
     def create_content(self, width: int, height: int) -> UIContent:
-        preview = self._screen.preview
+        preview = self._screen.preview if self._screen.state.row else Preview()
         self._screen.preview_size = (width, height)
         lines = preview.lines[preview.scroll :]
         most = width * height  # what is longer fills the window; the pager shows all of it
@@ -204,6 +206,18 @@ class Screen:
         self.app.ttimeoutlen = 0.05  # Esc alone leaves, without half a second of thought
         self.app.timeoutlen = 0.05
 
+    def run(self) -> Choice | None:
+        """Show it until something is chosen. What goes wrong in it is raised, and ends it."""
+
+        def guard() -> None:
+            asyncio.get_running_loop().set_exception_handler(self._broken)
+
+        return self.app.run(pre_run=guard, set_exception_handler=False)
+
+    def _broken(self, _: object, context: dict[str, Any]) -> None:
+        if not self.app.is_done:
+            self.app.exit(exception=context.get("exception") or RuntimeError(context["message"]))
+
     # -- what comes from the threads ------------------------------------------------------------
 
     def post(self, deed: Callable[[], None]) -> None:
@@ -234,16 +248,18 @@ class Screen:
             self.ask(self.state.text)
 
     def copy(self) -> None:
-        """Put the selected session's id on the clipboard, by the terminal's own means."""
+        """Put the selected session's id on the clipboard."""
         row = self.state.row
         if row is None:
             self.state.said = "no session is selected"
             return
         name = line(str(row.session.ref))
-        coded = base64.b64encode(name.encode()).decode()
-        self.output.write_raw(f"\x1b]52;c;{coded}\x07")
+        if clipboard.given_away(name, self.view.env):
+            self.state.said = f"copied {name}"
+            return
+        self.output.write_raw(clipboard.request(name))
         self.output.flush()
-        self.state.said = f"copied {name}"
+        self.state.said = f"asked the terminal to copy {name}"
 
     def convert(self) -> None:
         """Ask where to."""

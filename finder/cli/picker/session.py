@@ -70,6 +70,7 @@ class Picker:
             view=View(
                 now=self.setting.now,
                 home=self.setting.home,
+                env=self.setting.places.env,
                 tools=sorted({s.store.tool for s in self.searching.library.sources}),
                 colour=coloured(self.setting),
                 empty=self.empty,
@@ -86,7 +87,7 @@ class Picker:
         kept = sys.getswitchinterval()
         sys.setswitchinterval(0.001)  # a key waits so long for a thread that computes
         try:
-            choice = screen.app.run()
+            choice = screen.run()
         finally:
             sys.setswitchinterval(kept)
         if self.failed is not None:
