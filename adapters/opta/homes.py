@@ -22,7 +22,7 @@ from finder.places import Places
 
 SESSION_FILES = ("snapshot.json", "session.json", "events.jsonl")
 _HEAD_BYTES = 8192
-_LONG_HEAD_BYTES = 1 << 20  # for a title of many pages
+_LONG_TEXT = 200  # bytes; of more no key is told
 _MOST_TRIED = 50  # files of a folder that are looked into before it is taken for another tool's
 _RANKS = {"config": 3, "sessions": 2, "session": 2, "recovery": 1, "file": 1, "share": 0}
 _ENVELOPE = (b'"event"', b'"daemonId"', b'"seq"')
@@ -151,12 +151,23 @@ def _file_kind(path: Path) -> str | None:
             line = head.split(b"\n", 1)[0]
             return "file" if all(key in line for key in _ENVELOPE) else None
         kind = _document_kind(head.decode("utf-8", "replace"))
-        if kind is None and len(head) == _HEAD_BYTES and b'"title"' in head:
-            longer = files.head(path, _LONG_HEAD_BYTES)
-            kind = _document_kind(longer.decode("utf-8", "replace"))
+        if kind is None and len(head) == _HEAD_BYTES and b'id"' in head.lower():
+            kind = _document_kind(_without_long_texts(path).decode("utf-8", "replace"))
     except StoreError:
         return None
     return kind
+
+
+def _without_long_texts(path: Path) -> bytes:
+    """The beginning of a JSON file but for its long texts: a title may have megabytes."""
+    text = re.compile(rb'"(?:[^"\\]++|\\.)*+("|\\?\Z)', re.DOTALL)
+    kept = b""
+    for chunk in files.chunks(path):
+        # One that does not end yet is kept open.
+        kept = text.sub(lambda m: m[0] if len(m[0]) < _LONG_TEXT else b'"' + m[1], kept + chunk)
+        if len(kept) > _HEAD_BYTES:
+            break
+    return kept
 
 
 def _document_kind(head: str) -> str | None:

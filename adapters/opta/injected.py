@@ -63,9 +63,6 @@ _FAILED = (
 _SUBAGENT = re.compile(r"\[(ERROR|BUDGET EXCEEDED|TIMEOUT|CANCELLED)\] Sub-agent result \(")
 
 
-_HALVES = "".join(map(chr, range(0xD800, 0xDC00)))
-
-
 class Piece(NamedTuple):
     """A stretch of a message's text, and whose it is: no labels means the role's own words."""
 
@@ -78,13 +75,6 @@ class Mask(NamedTuple):
 
     length: int
     first_line: str
-
-    def fits(self, text: str) -> bool:
-        """Whether this is the text that was dropped."""
-        if len(text.encode("utf-16-le", "surrogatepass")) != 2 * self.length:
-            return False
-        # Opta cuts after 100 UTF-16 units, perhaps in the middle of a character.
-        return text.startswith(self.first_line.rstrip(_HALVES))
 
 
 def pieces(text: str, role: str) -> list[Piece]:

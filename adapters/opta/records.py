@@ -14,6 +14,7 @@ from typing import cast
 
 from adapters.opta import injected
 from adapters.opta.copies import ROLES
+from adapters.opta.masked import Outputs
 from finder import jsonio
 from finder.jsonio import array, mapping, string
 from finder.model import (
@@ -59,22 +60,22 @@ class Story:
     Attributes:
         tools: call id to the tool's name.
         results: call id to what came back.
-        unmasked: call id to full outputs that other copies and the logs still have.
+        outputs: what other copies and the logs still have.
         system: record id of the system prompt, which compaction leaves where it is.
         shared: it is what `/share` writes, without calls and their ids.
     """
 
     tools: Mapping[str, str]
     results: Mapping[str, str]
-    unmasked: Mapping[str, list[str]]
+    outputs: Outputs
     system: str | None
     shared: bool
 
     @classmethod
     def of(
-        cls, items: list[Json], unmasked: Mapping[str, list[str]], *, shared: bool = False
+        cls, items: list[Json], outputs: Mapping[str, list[str]], *, shared: bool = False
     ) -> Story:
-        """Reads the messages through once."""
+        """Reads the messages through once. `outputs`: by the ids of their calls."""
         tools, results = {}, {}
         for item in items:
             if isinstance(item, dict):
@@ -83,13 +84,7 @@ class Story:
                     results[string(item.get("tool_call_id")) or ""] = text_of(item)
         first = items[0] if items else None
         system = isinstance(first, dict) and first.get("role") == "system"
-        return cls(tools, results, unmasked, record_id(0) if system else None, shared)
-
-    def output(self, call: str, stored: str) -> str:
-        """A tool's output: in full, where it was masked and something still has it."""
-        note = injected.mask(stored)
-        whole = (text for text in self.unmasked.get(call, ()) if note and note.fits(text))
-        return next(whole, stored)
+        return cls(tools, results, Outputs(outputs), record_id(0) if system else None, shared)
 
 
 def record_id(index: int) -> str:
@@ -249,7 +244,7 @@ class _Writer:
 
     def _result(self) -> ToolResult:
         call = string(self.item.get("tool_call_id")) or ""
-        output = self.story.output(call, text_of(self.item))
+        output = self.story.outputs.whole(call, text_of(self.item))
         status = injected.status(output, self.story.tools.get(call, ""))
         labels: list[str] = []
         if injected.mask(output) or call not in self.story.tools:
@@ -271,7 +266,7 @@ class _Writer:
             return
         result = self.story.results.get(call)
         if result is not None:
-            result = self.story.output(call, result)
+            result = self.story.outputs.whole(call, result)
             if injected.is_denied(result):  # none was started
                 return
         status: Status | None = None if result is None else injected.status(result, name)

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from adapters.opta import documented, injected, log, records
 from adapters.opta.copies import Document
@@ -41,15 +42,15 @@ def events(copies: Sequence[Document], entries: list[Entry]) -> Iterator[Event]:
         yield from documented.events(told.items)
         yield from (_beside(entry) for entry in entries)
         return
-    unmasked = log.outputs(entries)
+    outputs = log.outputs(entries)
     for other in others:
         for item in other.items:
             if records.is_message(item) and item["role"] == "tool":
                 call = string(item.get("tool_call_id")) or ""
-                unmasked.setdefault(call, []).append(records.text_of(item))
+                outputs.setdefault(call, []).append(records.text_of(item))
     before, *turns = log.turns(entries)
     calls = {(id_, name, str(sent)) for item in told.items for id_, name, sent in _calls(item)}
-    story = Story.of(told.items, unmasked, shared=told.kind == "share")
+    story = Story.of(told.items, outputs, shared=told.kind == "share")
     teller = _Teller(told.items, story, before, turns, calls)
     teller.match(next((copy for copy in copies if copy.kind == "snapshot"), told))
     yield from teller.events()
@@ -62,7 +63,7 @@ def opens_turn(item: Json) -> bool:
     return not injected.is_injected(records.text_of(item))
 
 
-@dataclass(slots=True)
+@dataclass
 class _Teller:
     items: list[Json]
     story: Story
@@ -108,7 +109,7 @@ class _Teller:
     def _alone(self, turn: Turn) -> Iterator[Event]:
         """A turn that stands in the log only. It opens no message: the store holds none of it."""
         labels: Labels = () if turn.is_done else ("interrupted",)
-        if turn.is_done and self._was_compacted():
+        if turn.is_done and self._was_compacted:
             labels = ("compacted", "inferred")
         for entry in turn.entries:
             if entry.event == "tool.start" and _start(entry) in self.told:
@@ -116,6 +117,7 @@ class _Teller:
             else:
                 yield _content(entry, None, labels)
 
+    @cached_property
     def _was_compacted(self) -> bool:
         texts = (records.text_of(item) for item in self.items if records.is_message(item))
         return any(map(injected.is_summary, texts))

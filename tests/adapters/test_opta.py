@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, ClassVar
@@ -317,6 +318,29 @@ def test_a_masked_output_is_only_replaced_by_its_own_text(tmp_path: Path, text: 
     (result,) = only(ToolResult, ADAPTER.events(Ref("opta", str(tmp_path), "s")))
     assert result.output == mask
     assert result.labels == ("truncated", "inferred")
+
+
+def test_very_many_results_of_one_call_are_read_in_good_time(tmp_path: Path) -> None:
+    """Each of them might be any of as many others that are as long and begin otherwise."""
+    count = 5_000
+    call = {"id": "c", "type": "function", "function": {"name": "read_file", "arguments": "{}"}}
+    before = [*HELLO[:2], {"role": "assistant", "content": None, "tool_calls": [call]}]
+
+    def results(text: str) -> list[Json]:
+        told = (text.format(number) for number in range(count))
+        return [*before, *({"role": "tool", "content": t, "tool_call_id": "c"} for t in told)]
+
+    masked = results("[Tool result truncated: 200 chars, first line: {:06} masked]")
+    whole = results("{:06} whole" + "x" * 188)
+    whole[-1]["content"] = f"{count - 1:06} masked\n{'x' * 186}"
+    written(tmp_path / "sessions/s.json", chat("s", [*masked, HELLO[2]]))
+    written(tmp_path / "daemon/sessions/s/snapshot.json", {"sessionId": "s", "messages": whole})
+    began = time.process_time()
+    found = only(ToolResult, ADAPTER.events(Ref("opta", str(tmp_path), "s")))
+    assert time.process_time() - began < 3
+    assert len(found) == count
+    assert found[-1].output == whole[-1]["content"]
+    assert found[0].output == masked[len(before)]["content"]
 
 
 def test_thoughts_come_from_the_desktops_log_unless_they_repeat_the_answer() -> None:

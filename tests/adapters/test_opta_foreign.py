@@ -281,10 +281,15 @@ def test_another_working_directory() -> None:
     assert done.losses == []
 
 
-def test_a_title_of_many_pages() -> None:
+@pytest.mark.parametrize("text", ["x", 'say "it" \\ again\n', "\\"])
+@pytest.mark.parametrize("field", ["title", "directory", "model"])
+def test_a_header_of_megabytes(field: str, text: str) -> None:
+    """It is still known for what it is, and read back."""
+    text *= 2_000_000 // len(text)
     for target in (OPTA, DAEMON, DOCUMENTED):
-        done = written(*made_up(said("go"), title="x" * 100_000), target)
-        assert done.session.title == "x" * 100_000
+        done = written(*made_up(said("go"), **{field: text}), target)
+        assert done.unexplained == []
+        assert field != "title" or done.session.title == text
 
 
 @pytest.mark.parametrize("at", [-(2**63), -1, 0, 2**63 - 1])
