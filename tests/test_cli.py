@@ -626,6 +626,20 @@ def test_finder_alone(capsys: Capture, tmp_path: Path, shelf: Shelf) -> None:
     assert "No session store was found" in done.out
 
 
+def test_finder_alone_says_what_it_could_not_read(
+    capsys: Capture, tmp_path: Path, shelf: Shelf
+) -> None:
+    broken = Shelf(tmp_path / "broken")
+    broken.error = unreadable(broken.path)
+    done = caller(capsys, shelf.path.parent, shelf, broken, columns=200)()
+    assert done.code == ExitCode.PARTIAL
+    assert "searched mem (1 store); 1 store could not be read." in done.out
+    done = caller(capsys, tmp_path, broken, columns=200)()
+    assert done.code == ExitCode.UNREADABLE
+    assert done.out.startswith("No session of ~; searched nothing; 1 store could not be read.")
+    assert "is locked" in done.err
+
+
 def test_help_has_examples_for_every_command(capsys: Capture, tmp_path: Path) -> None:
     from finder.cli import COMMANDS
 

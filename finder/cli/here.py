@@ -12,13 +12,14 @@ from finder.cli.nothing import no_store
 from finder.cli.output import write_text
 from finder.cli.rows import remember
 from finder.cli.setting import Setting
+from finder.errors import ExitCode
 from finder.find import Answer, Query, Row, find
 from finder.render.table import session_table
 from finder.render.text import home_short, line, wrapped
 
 
-def show(setting: Setting) -> None:
-    """List them, and say how to see more."""
+def show(setting: Setting) -> ExitCode:
+    """List them, and say how to see more; returns the exit status."""
     library = setting.library(())
     limit = max(setting.lines - 6, 5)
     query = Query(directories=folder_spellings(setting, "."), limit=limit)
@@ -27,7 +28,7 @@ def show(setting: Setting) -> None:
     if not library.sources:
         for said in no_store(setting):
             click.echo(said)
-        return
+        return library.status()
     folder = home_short(str(setting.places.cwd), setting.home)
     if answer.rows:
         # That a subagent is of this folder too says nothing here.
@@ -50,12 +51,18 @@ def show(setting: Setting) -> None:
         more = "More: finder find (all folders)."
     for piece in wrapped(line(f"{said} {more}"), setting.columns):
         click.echo(piece)
+    return library.status()
 
 
 def _searched(answer: Answer) -> str:
-    tools = list(dict.fromkeys(searched.store.tool for searched in answer.searched))
-    stores = len(answer.searched)
-    return f"{', '.join(tools)} ({stores} store{'' if stores == 1 else 's'})"
+    read = [searched.store.tool for searched in answer.searched if not searched.failed]
+    unread = len(answer.searched) - len(read)
+    told = f"{', '.join(dict.fromkeys(read))} ({_stores(len(read))})" if read else "nothing"
+    return f"{told}; {_stores(unread)} could not be read" if unread else told
+
+
+def _stores(count: int) -> str:
+    return f"{count} store{'' if count == 1 else 's'}"
 
 
 def _are_all_in(rows: Sequence[Row], folders: Sequence[str]) -> bool:

@@ -68,7 +68,7 @@ def command(
         setting=setting,
         searching=Searching(library, lambda: setting.library(roots, known, quiet=True), query),
         state=State(text=" ".join(words)),
-        empty=["There is no session here."],
+        empty=["There is no session here.", "finder find says where was looked."],
         main_deed="print" if only_print else "resume",
     )
     try:

@@ -91,21 +91,21 @@ class Command(click.Command):
 )
 @click.version_option(__version__, prog_name="finder")
 @click.pass_context
-def main(ctx: click.Context) -> None:
+def main(ctx: click.Context) -> int | None:
     """Find any session of any coding agent, and read it as it was.
 
     Without a command, on a terminal: the sessions of the current folder.
     """
     if ctx.invoked_subcommand is not None:
-        return
+        return None
     from finder.cli.setting import setting_of
 
     if setting_of(ctx).terminal:
         from finder.cli.here import show
 
-        show(setting_of(ctx))
-    else:
-        click.echo(ctx.get_help())
+        return show(setting_of(ctx))
+    click.echo(ctx.get_help())
+    return None
 
 
 def invoked(words: list[str], setting: Setting | None) -> Any:

@@ -327,7 +327,18 @@ def test_an_empty_store_says_so(pipe: PipeInput, shelf_path: Path) -> None:
 def test_a_broken_store_is_named(pipe: PipeInput, shelf: Shelf, tmp_path: Path) -> None:
     broken = Shelf(tmp_path / "broken")
     broken.error = unreadable(broken.path)
-    drive(picker(pipe, Paper(200, 30), shelf, broken), pipe, ("/broken: is locked", ""))
+    drive(picker(pipe, Paper(80, 24), shelf, broken), pipe, ("/broken: is locked", ""))
+
+
+def test_a_broken_store_alone_is_named_where_rows_would_stand(
+    pipe: PipeInput, tmp_path: Path
+) -> None:
+    broken = Shelf(tmp_path / "broken")
+    broken.error = unreadable(broken.path)
+    one = picker(pipe, Paper(80, 24), broken)
+    screen = drive(one, pipe, ("There is no session here.", ""), ("0 sessions", ""))
+    said = " ".join(" ".join(screen.splitlines()[:6]).split())
+    assert f"! {broken.path}: is locked" in said
 
 
 def test_a_story_that_cannot_be_read_is_said_in_the_preview(pipe: PipeInput, shelf: Shelf) -> None:

@@ -106,8 +106,8 @@ class _List(UIControl):
             )
         rows, selected = state.answer.rows, state.selected
         if not rows:
-            said = view.empty if not state.text.strip() else [show.no_match(state.answer)]
-            return UIContent(get_line=lambda n: [("", f"  {said[n]}")], line_count=len(said))
+            said = show.in_place_of_rows(state, view.empty, view.home, width)
+            return UIContent(get_line=lambda n: [("", said[n])], line_count=len(said))
         layout = show.Layout.of(width, view.tools)
         words = [folded(word) for word in state.answer.text.split()]
         return UIContent(

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from finder.cli.picker.state import Answer, State, Target
+from finder.cli.picker.state import State, Target
 from finder.find import Row
 from finder.model import Problem
 from finder.render.table import age, marks
-from finder.render.text import cut, cut_start, home_short, line, padded, width
+from finder.render.text import cut, cut_start, home_short, line, padded, width, wrapped
 from finder.words import folded
 
 Piece = tuple[str, str]
@@ -27,6 +27,7 @@ _LONGEST = 2_000  # characters of a title
 _TARGET = 18  # columns of a format's name
 _NARROW = 60  # columns of a list that has no room for folders
 _WIDEST_FOLDER = 40
+_PROBLEM_PATH = 24  # columns of the status line
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,17 +124,26 @@ def status_line(state: State, *, reading: bool, home: str) -> list[Piece]:
     return pieces
 
 
-def no_match(answer: Answer) -> str:
-    """What stands in place of rows."""
-    return "No session matches." if answer.sure else "None of the newest matches."
+def in_place_of_rows(state: State, empty: Sequence[str], home: str, room: int) -> list[str]:
+    """What is said where there is no row; `empty`: without words."""
+    said = [*empty, *("! " + one_problem(problem, home) for problem in state.problems)]
+    if state.text.strip():
+        said = ["No session matches.", "finder find --text WORDS looks in what was said and done."]
+    if not state.answer.sure:
+        said = ["None of the newest matches."]
+    return [f"  {piece}" for one in said for piece in wrapped(one, room - 2)]
 
 
 def problem_line(problems: Sequence[Problem], home: str) -> str:
     """How many there are, and the worst of them: what concerns more than one record."""
     worst = next((problem for problem in problems if problem.record is None), problems[0])
     count = f"{len(problems)} problems, as " if len(problems) > 1 else ""
-    path = cut_start(line(home_short(worst.path, home)), _WIDEST_FOLDER)
-    return f"{count}{path}: {line(worst.message)}"
+    return count + one_problem(worst, home, _PROBLEM_PATH)
+
+
+def one_problem(problem: Problem, home: str, most: int = 1_000) -> str:
+    """Where it is, in so many columns, and what it is."""
+    return f"{cut_start(line(home_short(problem.path, home)), most)}: {line(problem.message)}"
 
 
 def target_line(target: Target, *, selected: bool) -> list[Piece]:
