@@ -35,7 +35,7 @@ COMMANDS = {
     "help": "Explain a topic or a command.",
 }
 
-_PLAIN = frozenset({"find", "get", "convert"})  # those that are declared so
+_PLAIN = frozenset({"find", "get", "pick", "convert"})  # those that are declared so
 _INTERRUPTED = 130
 _MANY_OBJECTS = 500_000
 
@@ -62,7 +62,7 @@ def _status(words: list[str], setting: Setting | None) -> int:
 
         program.main.main(words, prog_name="finder", obj=setting)
     try:
-        result = _called(words, setting)
+        result = called(words, setting)
         sys.stdout.flush()
     except BrokenPipeError:
         return _reader_has_gone()
@@ -71,11 +71,14 @@ def _status(words: list[str], setting: Setting | None) -> int:
         return _INTERRUPTED
     except Exception as error:
         return _failed(error, words)
-    return int(result) if isinstance(result, int) else 0
+    return int(result or 0)
 
 
-def _called(words: list[str], setting: Setting | None) -> object:
-    """Run what was called, with click only where the call is not plainly right."""
+def called(words: list[str], setting: Setting | None) -> int | None:
+    """Run what was called, with click only where the call is not plainly right.
+
+    Returns the exit status; None is 0. Raises whatever goes wrong.
+    """
     if words and words[0] in _PLAIN:
         command: Plain = import_module(f"finder.cli.{words[0]}").command
         values = command.read(words[1:])
@@ -85,7 +88,8 @@ def _called(words: list[str], setting: Setting | None) -> object:
             return command.function(setting or Setting.here(), **values)
     from finder.cli import program
 
-    return program.invoked(words, setting)
+    result = program.invoked(words, setting)
+    return result if isinstance(result, int) else None
 
 
 def _reader_has_gone() -> int:

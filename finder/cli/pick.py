@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+from typing import TYPE_CHECKING
 
-import click
-
-from finder.cli import declare, options
+from finder.cli import called, declare, options
 from finder.cli.find import folder_spellings, known_tools
 from finder.cli.nothing import no_store
-from finder.cli.program import Command
-from finder.cli.setting import Setting, setting_of
+from finder.cli.output import say
+from finder.cli.setting import Setting
 from finder.errors import FinderError, UsageError
 from finder.find import Query
 from finder.render.text import line
 
+if TYPE_CHECKING:
+    from finder.cli.picker.state import Choice
+
 _LEAST_ROWS = 50  # of the first screen
 
 
-@click.command(
-    cls=Command,
+@declare.command(
     epilog="""
     finder pick login --cwd .
     finder pick --print --tool opencode
@@ -32,21 +33,19 @@ _LEAST_ROWS = 50  # of the first screen
 @options.root
 @declare.option("--cwd", metavar="DIR", help="Only sessions of this folder and those below it.")
 @declare.option("--print", "only_print", is_flag=True, help="Enter prints the id instead.")
-@click.pass_context
 def command(
-    ctx: click.Context,
+    setting: Setting,
     words: tuple[str, ...],
     tools: tuple[str, ...],
     roots: tuple[str, ...],
     cwd: str | None,
     only_print: bool,
-) -> None:
+) -> int | None:
     """Choose a session while you type, and see its story beside.
 
     Enter resumes it, ^O shows it in the pager, ^Y copies its id, ^X converts it, Tab hides the
     preview, Shift with the arrows scrolls it, Esc leaves. The matching is that of finder find.
     """
-    setting = setting_of(ctx)
     check(setting, only_print=only_print)
     query = Query(
         directories=folder_spellings(setting, cwd),
@@ -57,8 +56,8 @@ def command(
     library = setting.library(roots, known, quiet=True)
     if not library.sources:
         for said in no_store(setting, tools):
-            click.echo(said, err=True)
-        return
+            say(said, aside=True)
+        return library.status()
     from finder.cli.picker.screen import Leave
     from finder.cli.picker.session import Picker, story_lines
     from finder.cli.picker.state import State
@@ -73,26 +72,28 @@ def command(
     )
     try:
         while (choice := picker.run()) is not None and choice.deed == "read":
+            from click import echo_via_pager
+
             lines = story_lines(setting, library, choice.row, setting.columns)
-            click.echo_via_pager(f"{one}\n" for one in lines)
+            echo_via_pager(f"{one}\n" for one in lines)
     except Leave:
-        return
+        return None
     finally:
         picker.end()
     if choice is None:
-        return
-    ref = str(choice.row.session.ref)
+        return None
     if choice.deed == "print":
-        click.echo(line(ref))
-    elif choice.deed == "resume":
-        from finder.cli import resume
+        say(line(str(choice.row.session.ref)))
+        return None
+    return called(_call(choice, roots), setting)
 
-        ctx.invoke(resume.command, target=ref, roots=roots)
-    elif choice.target is not None:
-        from finder.cli import convert
 
-        to, install = choice.target.to, choice.target.install
-        ctx.invoke(convert.command.click(), targets=(ref,), to=to, install=install, roots=roots)
+def _call(choice: Choice, roots: tuple[str, ...]) -> list[str]:
+    """The call that does what was chosen."""
+    words = [choice.deed, *(f"--root={root}" for root in roots)]
+    if choice.target is not None:
+        words += ["--to", choice.target.to, *(["--install"] if choice.target.install else [])]
+    return [*words, "--", str(choice.row.session.ref)]
 
 
 def check(setting: Setting, *, only_print: bool) -> None:

@@ -20,7 +20,7 @@ from finder.adapter import Want
 from finder.cli.picker import clipboard, show
 from finder.cli.picker.screen import CUT, Leave
 from finder.cli.picker.session import Picker, story_lines, targets
-from finder.cli.picker.state import Choice, State
+from finder.cli.picker.state import Choice, State, Target
 from finder.cli.picker.work import Searching
 from finder.cli.setting import Setting
 from finder.find import Query
@@ -472,3 +472,27 @@ def test_what_is_missing_is_named(
     assert done.code == 1
     assert "prompt_toolkit" in done.err
     assert "pip install prompt_toolkit" in done.err
+
+
+@pytest.mark.parametrize(
+    ("choice", "code", "told"),
+    [
+        ({"deed": "print"}, 0, "mem:ses_0\n"),
+        ({"deed": "resume"}, 1, "mem is not installed"),
+        ({"deed": "convert", "target": Target(to="html")}, 0, "mem:ses_0, 2 events, to html"),
+    ],
+    ids=["print", "resume", "convert"],
+)
+def test_what_was_chosen_is_done(
+    tmp_path: Path, shelf: Shelf, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch, choice: dict[str, Any], code: int, told: str,
+) -> None:  # fmt: skip
+    def run(one: Picker) -> Choice:
+        return Choice(row=one.state.answer.rows[0], **choice)
+
+    monkeypatch.setattr(Picker, "run", run)
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
+    monkeypatch.chdir(tmp_path)
+    shelf.sessions[0] = shelf.sessions[0]._replace(directory=str(tmp_path))
+    done = caller(capsys, tmp_path, shelf, columns=80)("pick", "--tool", "mem", "fix")
+    assert (done.code, told in done.out + done.err) == (code, True), done.out + done.err
