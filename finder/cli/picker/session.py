@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 _MOST_MESSAGES, _MOST_LINES = 100, 2_000  # of a story in the preview; the pager shows all
 _DOCUMENTS = ("html", "markdown")
+_PAUSE = 0.1  # seconds without a key, after which the stores are asked
 
 
 @dataclass(slots=True, kw_only=True)
@@ -48,6 +50,7 @@ class Picker:
     screen: Screen | None = None
     _begun: bool = False
     _searcher: Worker[str] = field(init=False)
+    _asker: Worker[str] = field(init=False)
     _reader: Worker[bool] = field(init=False)
     _previewer: Worker[tuple[Row, int, int]] = field(init=False)
 
@@ -55,6 +58,7 @@ class Picker:
         self.state.answer = self.searching.first(self.state.text)
         self.state.problems = tuple(self.searching.library.problems)
         self._searcher = Worker(self._search, self._fail)
+        self._asker = Worker(self._ask, self._fail)
         self._previewer = Worker(self._preview, self._fail)
         self._reader = Worker(self._read, self._fail)
 
@@ -76,7 +80,7 @@ class Picker:
                 empty=self.empty,
             ),
             output=self.output or create_output(always_prefer_tty=True),
-            ask=self._searcher.ask,
+            ask=self._typed,
             drawn=self._drawn,
             reading=lambda: not self.searching.whole,
             targets=lambda: targets(self.setting),
@@ -96,7 +100,7 @@ class Picker:
 
     def end(self) -> None:
         """No thread is needed any more."""
-        for worker in (self._searcher, self._reader, self._previewer):
+        for worker in (self._searcher, self._asker, self._reader, self._previewer):
             worker.end()
 
     # -- the threads -----------------------------------------------------------------------------
@@ -117,10 +121,20 @@ class Picker:
 
         self._post(known)
 
+    def _typed(self, text: str) -> None:
+        self._searcher.ask(text)
+        self._asker.ask(text)
+
     def _search(self, text: str, wanted: Wanted) -> None:
-        for answer in self.searching.answers(text, wanted):
-            if wanted():
-                self._post(lambda answer=answer: self._answered(answer))  # type: ignore[misc]
+        answer = self.searching.answer(text, wanted)
+        if answer is not None and wanted():
+            self._post(lambda: self._answered(answer))
+
+    def _ask(self, text: str, wanted: Wanted) -> None:
+        time.sleep(_PAUSE)
+        answer = self.searching.ask(text) if wanted() else None
+        if answer is not None and wanted() and not self.searching.whole:
+            self._post(lambda: self._answered(answer))
 
     def _answered(self, answer: Answer) -> None:
         if self.screen is not None:

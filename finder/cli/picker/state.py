@@ -115,6 +115,8 @@ class State:
         if answer.text.split() != self.text.split():
             return None
         same = answer.text.split() == self.answer.text.split()
+        if same and self.answer.sure and not answer.sure:
+            return None
         kept = self.row if same and self.selected else None
         self.answer = answer
         self.selected = _place(answer.rows, kept, self.selected) if kept else 0

@@ -75,7 +75,7 @@ class Searching:
     """Answers queries from memory: from the newest sessions, and then from all.
 
     Attributes:
-        library, fresh: two views of the same stores. One answers while the other is read.
+        library: the stores; `fresh` opens them again, for each who works beside.
         query: what narrows every answer, besides the words; `limit` is that of a first answer.
         index: what is in memory so far.
     """
@@ -84,6 +84,7 @@ class Searching:
     fresh: Callable[[], Library]
     query: Query
     index: Index | None = None
+    _asked: Library | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def first(self, text: str) -> Answer:
@@ -95,8 +96,17 @@ class Searching:
         words = tuple(text.split())
         if words and not _tells(words):
             return self.first("")
-        with self._lock:
-            answer = find(self.library, self.query._replace(words=words))
+        return self._found(self.library, text)
+
+    def ask(self, text: str) -> Answer | None:
+        """What the stores find while not all is in memory; None: it would not come soon."""
+        if self.whole or not _tells(text.split()):
+            return None
+        self._asked = self._asked or self.fresh()
+        return self._found(self._asked, text)
+
+    def _found(self, library: Library, text: str) -> Answer:
+        answer = find(library, self.query._replace(words=tuple(text.split())))
         return Answer(text=text, rows=answer.rows, more=answer.more)
 
     def begin(self) -> Library:
@@ -122,22 +132,19 @@ class Searching:
             gc.enable()
         return library
 
-    def answers(self, text: str, wanted: Wanted) -> Iterator[Answer]:
-        """The rows for a query; those of some sessions are followed by those of all, if soon."""
+    def answer(self, text: str, wanted: Wanted) -> Answer | None:
+        """The rows for a query, from what is in memory; None where nobody wants them any more."""
         self.begin()
         index = self.index
         assert index is not None
-        words = tuple(text.split())
         try:
-            rows = index.search(words, wanted)
+            rows = index.search(tuple(text.split()), wanted)
         except SupersededError:
-            return
+            return None
         if rows:
             _ = rows[0]  # with those beside it: made here, drawing does not wait for them
         held = len(index) if index.whole else None
-        yield Answer(text=text, rows=rows, more=not index.whole, held=held, sure=index.whole)
-        if wanted() and not self.whole and _tells(words):
-            yield self.first(text)
+        return Answer(text=text, rows=rows, more=not index.whole, held=held, sure=index.whole)
 
 
 def _tells(words: Sequence[str]) -> bool:
