@@ -9,7 +9,7 @@ only the outline is held, and headers are looked up for the rows that are looked
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import NamedTuple
 
@@ -18,6 +18,7 @@ from finder.find import PLACES, Query, Row, looks_like_id
 from finder.library import Entry, Key, Library, key_of, lineage
 from finder.match import Fields, Matcher, below
 from finder.model import Ref, Session
+from finder.words import folded
 
 _CHUNK = 2_000  # sessions between two looks at whether the answer is still wanted
 _MADE = 64  # rows at once
@@ -117,25 +118,35 @@ class Index:
 
     # -- searching ---------------------------------------------------------------------------
 
-    def search(self, words: Sequence[str], wanted: Callable[[], bool] = lambda: True) -> Found:
-        """The rows for these words.
+    def left(self, words: Sequence[str]) -> int:
+        """How many sessions have to be looked at for these words."""
+        return len(self._candidates(tuple(map(folded, words))))
+
+    def search(
+        self,
+        words: Sequence[str],
+        wanted: Callable[[], bool] = lambda: True,
+        newest: int | None = None,
+    ) -> Found:
+        """The rows for these words; with `newest` of no more than so many sessions.
 
         Raises:
             SupersededError: `wanted` has said no.
         """
         if not words:
-            return self._answer(dict.fromkeys(self._fitting), words)
+            return self._answer(dict.fromkeys(self._fitting[:newest]), words)
         by_id, own = self._by_id(words)
         if by_id:
             found = self._answer(by_id, words, own)
             if found:
                 return found
         matcher = Matcher(words)
-        scores: dict[int, float | None] = dict(self._literal(matcher, wanted))
+        scores = self._judged(matcher, self._literal(matcher, newest), wanted)
         found = self._answer(scores, words)
         limit = self._query.limit
-        if matcher.forgives and not (limit and len(found) >= limit):
-            scores.update(self._forgiving(matcher, scores, wanted))
+        if matcher.forgives and not newest and not (limit and len(found) >= limit):
+            nearly = self._nearly(matcher) - scores.keys()
+            scores |= self._judged(matcher, sorted(nearly), wanted, fuzzy=True)
             found = self._answer(scores, words)
         return found
 
@@ -155,15 +166,33 @@ class Index:
         kept = [n for n in exact or [n for n, _ in named] if n in fitting]
         return dict.fromkeys(kept, 1.0 if exact else 0.95), bool(exact) or len(kept) == 1
 
-    def _literal(self, matcher: Matcher, wanted: Callable[[], bool]) -> Iterator[tuple[int, float]]:
-        left = self._candidates(matcher.words)
+    def _literal(self, matcher: Matcher, newest: int | None) -> list[int]:
+        """The sessions that have all of the words in them somewhere."""
+        left = self._candidates(matcher.words)[:newest]
         for word in matcher.words:
             texts = self._texts
             left = [n for n in left if word in texts[n]]
-        self._remember(matcher.words, left)
-        for some in _while_wanted(left, wanted):
-            values = matcher.values([self._fields[place] for place in some])
-            yield from ((place, value) for place, value in zip(some, values, strict=True) if value)
+        if newest is None:
+            self._remember(matcher.words, left)
+        return left
+
+    def _judged(
+        self,
+        matcher: Matcher,
+        places: Sequence[int],
+        wanted: Callable[[], bool],
+        *,
+        fuzzy: bool = False,
+    ) -> dict[int, float | None]:
+        """The scores of those that match."""
+        scores: dict[int, float | None] = {}
+        for start in range(0, len(places), _CHUNK):
+            if not wanted():
+                raise SupersededError
+            some = places[start : start + _CHUNK]
+            values = matcher.values([self._fields[place] for place in some], fuzzy=fuzzy)
+            scores |= {place: value for place, value in zip(some, values, strict=True) if value}
+        return scores
 
     def _candidates(self, words: tuple[str, ...]) -> list[int]:
         """What the narrowest of the earlier queries that lead here has left."""
@@ -180,23 +209,17 @@ class Index:
         while len(self._left) > _REMEMBERED:
             del self._left[next(iter(self._left))]
 
-    def _forgiving(
-        self, matcher: Matcher, scores: dict[int, float | None], wanted: Callable[[], bool]
-    ) -> Iterator[tuple[int, float]]:
-        """What matches but for typing errors, of those that do not match as it was typed."""
+    def _nearly(self, matcher: Matcher) -> set[int]:
+        """The sessions that may have all of the words but for typing errors."""
         matcher.learn_words(self._vocabulary)
-        near: set[int] | None = None
+        near = set(self._fitting)
         for word in matcher.words:
             places = {n for close in matcher.close(word) for n in self._vocabulary[close]}
             earlier = self._left.get(matcher.words, []) if len(matcher.words) == 1 else None
             if earlier is None:
                 earlier = [n for n in self._fitting if word in self._texts[n]]
-            places.update(earlier)
-            near = places if near is None else near & places
-        rest = sorted((near or set()).intersection(self._fitting) - scores.keys())
-        for some in _while_wanted(rest, wanted):
-            values = matcher.values([self._fields[place] for place in some], fuzzy=True)
-            yield from ((place, value) for place, value in zip(some, values, strict=True) if value)
+            near &= places.union(earlier)
+        return near
 
     @cached_property
     def _vocabulary(self) -> dict[str, list[int]]:
@@ -282,10 +305,3 @@ def _newest(library: Library, query: Query, count: int) -> tuple[dict[Key, Outli
     found = {key: Outline.of(entry.session, judged=True) for key, entry in entries if entry}
     limited = any(source.floor is not None for source in library.sources)
     return found, not (limited or query.filters)
-
-
-def _while_wanted(places: Sequence[int], wanted: Callable[[], bool]) -> Iterator[Sequence[int]]:
-    for start in range(0, len(places), _CHUNK):
-        if not wanted():
-            raise SupersededError
-        yield places[start : start + _CHUNK]

@@ -199,6 +199,10 @@ def test_a_store_that_is_broken_is_named_in_the_status() -> None:
     assert problem_line((problem,), "/") == "/home/u/␛x.db: is locked"
     state.typed("other")
     assert "searching" in text(status_line(state, reading=False, home=""))
+    unsure = State(answer=Answer(text="", rows=rows("a"), more=True, sure=False))
+    assert text(status_line(unsure, reading=False, home="")) == " 1+ shown · searching …"
+    settled = State(answer=Answer(text="", rows=rows("a")))
+    assert text(status_line(settled, reading=False, home="")) == " 1 shown"
 
 
 def test_targets_say_where_they_go() -> None:
@@ -266,8 +270,7 @@ def test_the_newest_answer_first_then_the_stores_and_then_all(
     searching = Searching(library(shelf), lambda: library(shelf), Query(limit=10))
     assert searching.first(text).text == told
     assert not searching.whole
-    some = searching.answer(text, lambda: True)
-    assert some is not None
+    (some,) = searching.answers(text, lambda: True)
     assert titles(some)[0] == f"x{text}y 49"
     assert (some.more, some.held, some.sure) == (True, None, False)
     told_by_stores = searching.ask(text)
@@ -275,14 +278,34 @@ def test_the_newest_answer_first_then_the_stores_and_then_all(
     searching.read()
     assert searching.whole
     assert searching.ask(text) is None
-    late = searching.answer(text, lambda: True)
-    assert late is not None
+    (late,) = searching.answers(text, lambda: True)
     assert (len(late.rows), late.more, late.held, late.sure) == (51, False, 51, True)
     assert titles(late)[0] == f"{text} of old"
     if told_by_stores is not None:
         assert titles(told_by_stores) == titles(late)[:10]
         assert (told_by_stores.more, told_by_stores.sure) == (True, True)
-    assert searching.answer(text, lambda: False) is None
+    assert not list(searching.answers(text, lambda: False))
+
+
+def test_of_very_many_sessions_the_newest_are_looked_through_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(work, "_NEWEST", 5)
+    monkeypatch.setattr(work, "_MANY", 10)
+    shelf = Shelf(tmp_path)
+    for number in range(20):
+        shelf.add(f"ses_{number:04}", f"xlox q{'abcd'[number % 4]}", updated=number)
+    searching = Searching(library(shelf), lambda: library(shelf), Query(limit=10))
+    searching.read()
+    some, every = searching.answers("lo", lambda: True)
+    assert (len(some.rows), some.more, some.held, some.sure) == (5, True, 20, False)
+    assert (len(every.rows), every.more, every.held, every.sure) == (20, False, 20, True)
+    assert titles(some) == titles(every)[:5]
+    list(searching.answers("qb", lambda: True))
+    (narrower,) = searching.answers("lox qb", lambda: True)
+    assert len(narrower.rows) == 5, "few are left to look at"
+    some, every = searching.answers("", lambda: True)
+    assert titles(some) == titles(every)[:5]
 
 
 def test_what_is_in_memory_at_once_need_not_be_read_again(tmp_path: Path) -> None:
@@ -291,8 +314,7 @@ def test_what_is_in_memory_at_once_need_not_be_read_again(tmp_path: Path) -> Non
     searching = Searching(library(shelf), lambda: library(shelf), Query(limit=10))
     searching.begin()
     assert searching.whole
-    answer = searching.answer("lo", lambda: True)
-    assert answer is not None
+    (answer,) = searching.answers("lo", lambda: True)
     assert (len(answer.rows), answer.held, answer.sure) == (1, 1, True)
 
 

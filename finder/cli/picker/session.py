@@ -126,9 +126,9 @@ class Picker:
         self._asker.ask(text)
 
     def _search(self, text: str, wanted: Wanted) -> None:
-        answer = self.searching.answer(text, wanted)
-        if answer is not None and wanted():
-            self._post(lambda: self._answered(answer))
+        for answer in self.searching.answers(text, wanted):
+            if wanted():
+                self._post(lambda answer=answer: self._answered(answer))  # type: ignore[misc]
 
     def _ask(self, text: str, wanted: Wanted) -> None:
         time.sleep(_PAUSE)

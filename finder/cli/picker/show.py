@@ -115,7 +115,7 @@ def status_line(state: State, *, reading: bool, home: str) -> list[Piece]:
     pieces = [("", f" {count} shown{held}")]
     if reading:
         pieces.append(("", " · reading all of them …"))
-    if state.behind:
+    elif state.behind or not answer.sure:
         pieces.append(("", " · searching …"))
     if state.said:
         pieces.append(("class:said", f" · {line(state.said)}"))

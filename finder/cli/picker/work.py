@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -9,12 +10,13 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from finder.cli.picker.state import Answer
-from finder.find import Query, find
+from finder.find import Query, Row, find
 from finder.library import Library
 from finder.narrow import Index, SupersededError
 
 _TELLING = 3  # bytes of a word that few sessions have
-_NEWEST = 2_000  # sessions that are in memory at once
+_NEWEST = 2_000  # sessions that are in memory, or looked through, at once
+_MANY = 20_000  # sessions that are not
 T = TypeVar("T")
 Wanted = Callable[[], bool]
 
@@ -132,19 +134,23 @@ class Searching:
             gc.enable()
         return library
 
-    def answer(self, text: str, wanted: Wanted) -> Answer | None:
-        """The rows for a query, from what is in memory; None where nobody wants them any more."""
+    def answers(self, text: str, wanted: Wanted) -> Iterator[Answer]:
+        """The rows for a query, from what is in memory; of very much, first from the newest."""
         self.begin()
         index = self.index
         assert index is not None
-        try:
-            rows = index.search(tuple(text.split()), wanted)
-        except SupersededError:
-            return None
-        if rows:
-            _ = rows[0]  # with those beside it: made here, drawing does not wait for them
-        held = len(index) if index.whole else None
-        return Answer(text=text, rows=rows, more=not index.whole, held=held, sure=index.whole)
+        words = tuple(text.split())
+        if index.left(words) > _MANY:
+            yield from _answered(index, text, index.search(words, newest=_NEWEST), sure=False)
+        with contextlib.suppress(SupersededError):
+            yield from _answered(index, text, index.search(words, wanted), sure=index.whole)
+
+
+def _answered(index: Index, text: str, rows: Sequence[Row], *, sure: bool) -> Iterator[Answer]:
+    if rows:
+        _ = rows[0]  # with those beside it: made here, drawing does not wait for them
+    held = len(index) if index.whole else None
+    yield Answer(text=text, rows=rows, more=not sure, held=held, sure=sure)
 
 
 def _tells(words: Sequence[str]) -> bool:
