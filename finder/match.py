@@ -161,6 +161,8 @@ class Matcher:
     def _worth(self, name: str, texts: Sequence[str]) -> list[float]:
         """What the one word is worth in each text of a field; 0: it is not there."""
         word = self.words[0]
+        if name == "id" and len(word) < _SHORTEST_ID_PREFIX:  # it is in nearly every one
+            return [_VALUES["exact"] if text == word else 0.0 for text in texts]
         there = {text for text in texts if word in text}
         known = {text: self._worth_of(name, text) for text in there}
         return [known.get(text, 0.0) for text in texts]
