@@ -76,11 +76,13 @@ class Word(NamedTuple):
         fields: where it may stand: anywhere in title, directory and agent; at the beginning of
             an id, or behind its first underscore. It is known not to stand in the others.
         plain: it is known to stand there in ASCII letters only, such as "ss" and not "ß".
+        alone: only where it is all of the field.
     """
 
     text: str
     fields: tuple[str, ...] = ALL_FIELDS
     plain: bool = False
+    alone: bool = False
 
 
 class Want(NamedTuple):
@@ -99,6 +101,7 @@ class Want(NamedTuple):
         newest: the newest so many (by `updated`) of what fits all of the above.
         raw: whether `Session.raw` is used; False lets an adapter leave it out.
         judged: outlines are wanted with all their fields.
+        beyond: sessions that fit this are known already, and not wanted.
         catalogue: what files that may not have changed have told before; see there.
     """
 
@@ -112,6 +115,7 @@ class Want(NamedTuple):
     newest: int | None = None
     raw: bool = True
     judged: bool = False
+    beyond: Want | None = None
     catalogue: Catalogue | None = None
 
     def admits(self, session_id: str) -> bool:

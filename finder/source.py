@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from itertools import islice
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from finder.adapter import Adapter, Candidate, Names, Outline, Store, Want
 from finder.errors import NotFoundError, StoreError
@@ -38,6 +38,18 @@ def quietly() -> AbstractContextManager[Watch]:
     return nullcontext(lambda _done, _total: None)
 
 
+class _Told(NamedTuple):
+    """What is known of one search in texts, for another one of the same that is less narrow.
+
+    Attributes:
+        candidates: by what was wanted, where they were told to the end.
+        hits: of the sessions that were read.
+    """
+
+    candidates: dict[Want, list[Candidate]]
+    hits: dict[Ref, Hit | None]
+
+
 class Source:
     """One store, and what it said so far.
 
@@ -47,8 +59,8 @@ class Source:
         failed: it could not be read, or not to the end.
         whole: all its sessions are in `known`.
         learned: ids that became known, or known better, since somebody last emptied this.
-        floor: after `newest`: sessions that were not given are not newer than this; None: all
-            were given.
+        floor: after the newest were asked for: sessions that were not given are not newer than
+            this; None: all were given.
     """
 
     def __init__(
@@ -76,6 +88,7 @@ class Source:
         self._progress = progress
         self._absent: set[str] = set()
         self._below_known: set[str] = set()
+        self._told: tuple[Sought, _Told] | None = None
 
     def listing(self, want: Want) -> list[Session]:
         """The sessions that fit, and perhaps more."""
@@ -86,8 +99,13 @@ class Source:
 
     def outlines(self, want: Want) -> list[Outline]:
         """Where sessions stand, at least those that fit; of a database without their headers."""
+        if want.newest is not None:
+            self.floor = None
         if not self.whole and self.store.kind == "database":
-            return self._read(lambda: self.adapter.outlines(self.store, want))
+            found = self._read(lambda: self.adapter.outlines(self.store, want))
+            if want.newest is not None and len(found) >= want.newest and not self.failed:
+                self.floor = min((outline.updated or 0 for outline in found), default=0)
+            return found
         if want.ids is None:
             sessions = self.listing(Want())
         else:
@@ -155,11 +173,36 @@ class Source:
         return found
 
     def candidates(self, sought: Sought, want: Want) -> Iterator[Candidate]:
-        """The sessions that may have what is sought, the last updated first."""
+        """The sessions that may have what is sought, the last updated first, and perhaps more.
+
+        In a search after a narrower one only those are looked for that were not looked at.
+        """
+        import heapq
+
+        known = self._told_of(sought).candidates
+        for wanted in (want, Want()):
+            if wanted in known:
+                yield from known[wanted]
+                return
+        earlier = next((one for one in known if one.ids is None and want.ids is None), None)
+        others = self._proposed(sought, want._replace(beyond=earlier))
+        given: list[Candidate] = []
+        for candidate in heapq.merge(known.get(earlier or want, ()), others, key=latest_first):
+            given.append(candidate)
+            yield candidate
+        if not self.failed:
+            known[want] = given
+
+    def _told_of(self, sought: Sought) -> _Told:
+        if self._told is None or self._told[0] is not sought:
+            self._told = sought, _Told({}, {})
+        return self._told[1]
+
+    def _proposed(self, sought: Sought, want: Want) -> Iterator[Candidate]:
         if type(self.adapter).candidates is Adapter.candidates:
             sessions = self.listing(want)
             found = [Candidate(session.ref, session.updated) for session in sessions]
-            yield from sorted(found, key=lambda c: -(c.updated or 0))
+            yield from sorted(found, key=latest_first)
             return
         candidates = self.adapter.candidates(self.store, sought, want)
         given: list[Candidate | Problem] = []
@@ -175,6 +218,12 @@ class Source:
 
     def hit(self, ref: Ref, sought: Sought) -> Hit | None:
         """Where what is sought stands in a session's story; None: not all of it does."""
+        hits = self._told_of(sought).hits
+        if ref not in hits:
+            hits[ref] = self._heard(ref, sought)
+        return hits[ref]
+
+    def _heard(self, ref: Ref, sought: Sought) -> Hit | None:
         from finder import content
 
         try:
@@ -316,6 +365,11 @@ class Source:
         self.problems.setdefault(problem)
         if problem.path == str(self.store.path) and problem.record is None:
             self.failed = True  # not one record, but the store
+
+
+def latest_first(candidate: Candidate) -> int:
+    """What candidates are ordered by."""
+    return -(candidate.updated or 0)
 
 
 def _first(events: Iterable[Event], messages: int) -> Iterator[Event]:

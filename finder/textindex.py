@@ -22,11 +22,11 @@ from zlib import crc32
 from finder import files
 from finder.adapter import Candidate, Want
 from finder.errors import FinderError
+from finder.source import Source, latest_first
 
 if TYPE_CHECKING:
     import sqlite3
 
-    from finder.source import Source
     from finder.words import Sought
 
 VERSION = "finder text index 1"
@@ -49,16 +49,12 @@ def candidates(
         told = _Told(told.having & set(want.ids), told.changed & set(want.ids))
     source.lookup(told.having)
     found = (source.known[one] for one in told.having if one in source.known)
-    unchanged = sorted((Candidate(s.ref, s.updated) for s in found), key=_latest_first)
+    unchanged = sorted((Candidate(s.ref, s.updated) for s in found), key=latest_first)
     if not told.changed:
         yield from unchanged
         return
     changed = source.candidates(sought, want._replace(ids=tuple(sorted(told.changed))))
-    yield from heapq.merge(unchanged, changed, key=_latest_first)
-
-
-def _latest_first(candidate: Candidate) -> int:
-    return -(candidate.updated or 0)
+    yield from heapq.merge(unchanged, changed, key=latest_first)
 
 
 class _Told(NamedTuple):

@@ -136,6 +136,7 @@ def _fits(session: Session, want: Want) -> bool:
             want.prefix is None or session.ref.id.lower().startswith(want.prefix.lower()),
             all(any(_stands(word, session) for word in group) for group in want.words),
             not want.roots or session.parent is None,
+            want.beyond is None or not _fits(session, want.beyond),
             want.directory is None
             or directory == want.directory
             or directory.startswith(want.directory.rstrip("/") + "/"),
@@ -147,7 +148,8 @@ def _fits(session: Session, want: Want) -> bool:
 
 def _stands(word: Word, session: Session) -> bool:
     texts = {**session._asdict(), "id": session.ref.id}
-    return any(word.text in folded(texts[field] or "") for field in word.fields)
+    fields = [folded(texts[field] or "") for field in word.fields]
+    return word.text in fields if word.alone else any(word.text in text for text in fields)
 
 
 def library(*shelves: Shelf) -> Library:

@@ -21,6 +21,7 @@ _FEW_ROWS = 1_000  # that can be named one by one
 _FEW_LETTERS = 2  # of a word: that leaves one id of a thousand to be compared
 # SQLite takes no more than a thousand conditions in a row, and no LIKE over 50,000 bytes.
 _MOST_GROUPS, _MOST_TESTS, _LONGEST = 32, 500, 1_000
+_MOST_COMPOSED = 4  # characters of a text that are one when it is folded
 _OWN, _AFTER_OWN = "ses_", "ses`"  # between these two lie the ids that OpenCode makes
 
 
@@ -57,6 +58,10 @@ def condition(
         # Substring, not equality: how a folder is spelt is for the caller to judge.
         clauses.append("(directory = '' OR directory LIKE ? ESCAPE '\\')")
         values.append(f"{_escaped(want.directory)}%")
+    if want.beyond is not None:
+        known, bound = condition(connection, table, columns, want.beyond)
+        clauses.append(f"({known.removeprefix(' WHERE ') or '1'}) IS NOT TRUE")
+        values += bound
     return (" WHERE " + " AND ".join(clauses) if clauses else ""), values
 
 
@@ -129,11 +134,13 @@ def _has(word: Word, columns: tuple[str, ...], values: list[Any]) -> list[str]:
     sure = needle == compared or len(needle) >= _SHORTEST
     pattern = f"%{_escaped(quickest(needle) if sure else compared)}%"
     tests = []
+    alone = f" AND length({{}}) <= {_MOST_COMPOSED * len(compared)}" if word.alone else ""
     for column in ("title", "directory", "agent"):
         if column in columns and column in word.fields:
-            tests.append(_like(column, pattern, values))
+            test = _like(column, pattern, values)
             if not sure:
-                tests.append(odd(column) if compared.isascii() else not_ascii(column))
+                test = f"({test} OR {odd(column) if compared.isascii() else not_ascii(column)})"
+            tests.append(test + alone.format(column))
     if "directory" in columns and "directory" in word.fields:
         tests.append("directory = ''")  # where its messages may name one
     return tests

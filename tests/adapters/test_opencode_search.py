@@ -188,6 +188,16 @@ def test_what_is_wanted_narrows(store: Store) -> None:
     assert found(store, "the", want=one) == [everywhere[3]]
 
 
+def test_what_fits_a_want_that_is_known_is_not_told(store: Store) -> None:
+    times = {s.ref.id: s.updated or 0 for s in ADAPTER.sessions(store) if isinstance(s, Session)}
+    rare = found(store, RARE_WORD)
+    newer = Want(since=times[rare[0]])
+    assert found(store, RARE_WORD, want=newer) == rare[:1]
+    assert found(store, RARE_WORD, want=Want(beyond=newer)) == rare[1:]
+    assert found(store, RARE_WORD, want=Want(until=times[rare[1]], beyond=newer)) == rare[1:]
+    assert found(store, RARE_WORD, want=Want(beyond=Want())) == []
+
+
 def test_the_first_are_told_before_the_rest_is_read(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:

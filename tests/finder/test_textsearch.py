@@ -21,9 +21,10 @@ from finder.errors import StoreError
 from finder.find import Answer, Query
 from finder.get import Choice, story
 from finder.library import Key, Library, key_of
-from finder.model import Event, Message, Problem, Text
+from finder.model import Event, Message, Problem, Ref, Text
 from finder.places import Places
 from finder.registry import Registry
+from finder.source import Source
 from finder.textsearch import find_text
 from finder.words import Sought, folded
 from tests.bench.opencode_stores import make_database
@@ -114,6 +115,25 @@ def test_no_more_is_read_than_is_needed(shelf: Shelf, monkeypatch: pytest.Monkey
     assert ids(answer) == ["b", "f"]
     assert answer.more
     assert read == ["a", "b", "c", "d"]
+
+
+def test_a_search_after_a_narrower_one_reads_the_others_alone(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = []
+    heard = Source._heard
+
+    def counted(self: Source, ref: Ref, sought: Sought) -> object:
+        read.append(ref.id)
+        return heard(self, ref, sought)
+
+    monkeypatch.setattr(Source, "_heard", counted)
+    shelves, sought = library(shelf), Sought.of(["needle"])
+    narrow = [Query(since=98, agent="nobody"), Query(since=99), Query(until=96, limit=1), Query()]
+    found = [ids(find_text(shelves, query, sought)) for query in narrow]
+    assert found == [[], ["b", "a"], ["e"], ["b", "f", "e", "a"]]
+    assert sorted(read) == ["a", "b", "c", "d", "e"]
+    assert ids(find_text(shelves, Query(), Sought.of(["hay"]))) == ["c"]
 
 
 def test_filters_narrow(shelf: Shelf) -> None:
