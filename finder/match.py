@@ -25,7 +25,8 @@ from finder.adapter import LONGEST_NAME, Outline
 from finder.model import Session
 from finder.words import folded
 
-_VALUES = {"exact": 1.0, "whole": 0.9, "prefix": 0.7, "substring": 0.5}
+WHOLE = 0.9  # a whole word in the title
+_VALUES = {"exact": 1.0, "whole": WHOLE, "prefix": 0.7, "substring": 0.5}
 _FUZZY = (0.25, 0.25, 0.2, 0.15)  # by the number of errors
 _IN_BEGINNING = 3  # so many an error in the beginning of a word counts
 _SHORTEST_BEGINNING = 5

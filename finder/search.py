@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from finder.adapter import Outline, Want, Word
 from finder.find import PLACES, Query, Row, looks_like_id
 from finder.library import Key, Library, key_of, lineage
-from finder.match import Match, Matcher, Score, below
+from finder.match import WHOLE, Match, Matcher, Score, below
 
 if TYPE_CHECKING:
     from finder.vocabulary import Words
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 # sessions are subagents, and those are folded away.
 _FIRST_ASK, _LEAST_ASK, _GROWTH = 6, 100, 4
 _MOST_RECENT = 4_000  # sessions to look at because they are newer than others
+_MOST_RECENT_HITS = 3_000
 
 
 class _Place(NamedTuple):
@@ -102,9 +103,11 @@ class Search:
         kept = self.library.kept_words()
         placed = kept.placed if kept else Word
         literally = tuple((placed(word),) for word in matcher.words)
-        found = self.library.outlines(want._replace(words=literally))
-        self._judge(found, matcher.literal, must=True)
-        rows = self._folded()
+        rows = self._of_newest(matcher, literally) if len(matcher.words) == 1 else None
+        if rows is None:
+            found = self.library.outlines(want._replace(words=literally))
+            self._judge(found, matcher.literal, must=True)
+            rows = self._folded()
         # What is as it was typed comes first; typing errors fill what room is left.
         if not matcher.forgives or (self.query.limit and len(rows) >= self.query.limit):
             return rows
@@ -113,6 +116,42 @@ class Search:
         if rows or vocabulary.sure:
             return rows
         return self._forgiving(matcher, want, self.library.vocabulary(anew=True))
+
+    def _of_newest(
+        self, matcher: Matcher, words: tuple[tuple[Word, ...], ...]
+    ) -> list[_Place] | None:
+        """The rows for one word, where the newest sessions that have it decide; else None.
+
+        Before a title with the word in it there is no row but those in which it is all of a field
+        and those of the caller's folder; all such are looked at, and of the others the newest.
+        """
+        limit = self.query.limit
+        if not limit or self.query.order != "relevance":
+            return None
+        newest = self.want._replace(words=words, newest=_MOST_RECENT_HITS)
+        self._judge(self.library.outlines(newest), matcher.literal, must=True)
+        floor = self._floor()
+        if floor is None:
+            return self._folded()
+        alone = tuple(tuple(word._replace(alone=True) for word in group) for group in words)
+        wants = [self.want._replace(words=alone)]
+        wants += [self.want._replace(words=words, directory=folder) for folder in self.query.here]
+        for want in wants:
+            self._judge(self.library.outlines(want), matcher.literal, must=True)
+        rows = self._folded()
+        if len(rows) <= limit or (rows[limit].score or 0) < WHOLE:
+            return None
+        if not self._certain(rows, limit + 1, floor):
+            return None
+        # Why a row matches, and which of the sessions below it do, is told, too.
+        trees = self.library.and_below(row.key for row in rows[:limit])
+        self._judge(self._known(trees), matcher.literal, must=True)
+        return self._folded()
+
+    def _floor(self) -> int | None:
+        """What no session that was not given is newer than; None: all were given."""
+        floors = (source.floor for source in self.library.sources)
+        return max((floor for floor in floors if floor is not None), default=None)
 
     def _forgiving(self, matcher: Matcher, want: Want, vocabulary: Words) -> list[_Place]:
         """What matches but for typing errors."""
@@ -145,9 +184,9 @@ class Search:
                 keys.update(map(key_of, sessions))
             self._judge(self._known(keys), lambda _: None)
             rows = self._folded()
-            floors = [s.floor for s in self.library.sources if s.floor is not None]
+            floor = self._floor()
             # One row more than is shown tells whether there are more.
-            if not floors or self._certain(rows, limit + 1, max(floors)):
+            if floor is None or self._certain(rows, limit + 1, floor):
                 return rows
             ask *= _GROWTH
             if ask > _MOST_RECENT:

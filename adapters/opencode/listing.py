@@ -150,7 +150,7 @@ class _Listing:
         return [*sessions, *self.problems]
 
     def outlines(self, want: Want | None) -> list[Outline | Problem] | None:
-        judged = want is not None and want.judged
+        judged, newest = (want.judged, want.newest) if want is not None else (False, None)
         needed = _JUDGED if judged else _JUDGED[:3]
         found: dict[str, Outline] = {}
         for table in self._session_tables():
@@ -158,6 +158,9 @@ class _Listing:
             if not set(needed) <= set(there) or (judged and "data" in there):
                 return None
             where, values = condition(self.connection, table, there, want)
+            if newest is not None:
+                where += " ORDER BY time_updated DESC LIMIT ?"
+                values.append(newest)
             query = f"SELECT {', '.join(needed)} FROM {table}{where}"
             rows = self.connection.execute(query, values)
             rows.row_factory = None
@@ -168,7 +171,10 @@ class _Listing:
                     fields = self._judged(identifier, rest) if judged else ()
                     found[identifier] = Outline(identifier, same, integer(updated), *fields)
         self.problems += unknown_tables(self.connection, self.tables, str(self.path))
-        return [*found.values(), *self.problems]
+        outlines = list(found.values())
+        if newest is not None and len(outlines) > newest:  # there are two tables
+            outlines = sorted(outlines, key=lambda o: -(o.updated or 0))[:newest]
+        return [*outlines, *self.problems]
 
     def _judged(
         self, identifier: str, values: list[Any]

@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
@@ -258,6 +259,23 @@ def test_no_letter_that_is_equal_to_others_is_missed() -> None:
                 where, values = condition(connection, "session", ("id", "title"), want)
                 found = connection.execute(f"SELECT id FROM session{where}", values).fetchall()
                 assert (letter,) in found, part
+
+
+@pytest.mark.parametrize(
+    "title", ["The", "Straße", "CAFE\u0301", "\u1112\u1161\u11ab", "\u1f82", "ﬁx"]
+)
+def test_a_word_that_is_all_of_a_title_is_found_however_it_is_written(title: str) -> None:
+    with closing(sqlite3.connect(":memory:")) as connection:
+        connection.execute("CREATE TABLE session (id, title)")
+        for form in ("NFC", "NFD"):
+            text = unicodedata.normalize(form, title)
+            connection.execute("INSERT INTO session VALUES (?, ?)", (form, text))
+        connection.execute("INSERT INTO session VALUES ('longer', ?)", (f"{title} and more of it",))
+        want = Want(words=((Word(folded(title), alone=True),),))
+        where, values = condition(connection, "session", ("id", "title"), want)
+        found = connection.execute(f"SELECT id FROM session{where}", values).fetchall()
+    assert {("NFC",), ("NFD",)} <= set(found)
+    assert (("longer",) in found) == (4 * len(folded(title)) >= len(f"{title} and more of it"))
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from finder.adapter import Want
 from finder.find import Answer, Query, Row, find
 from finder.library import Library
+from finder.match import Matcher
 from finder.model import Problem
 from finder.registry import Registry
 from tests.memory import Memory, Shelf, library, unreadable
@@ -76,6 +77,63 @@ def test_newest_rows_are_the_same_as_from_a_full_listing(
     full = find(library(*shelves), Query(limit=0, subagents=subagents))
     assert ids(quick) == ids(full)[:limit]
     assert quick.more == (len(full.rows) > limit)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    seed=st.integers(0, 10**9),
+    limit=st.integers(1, 8),
+    options=st.sampled_from(
+        [{}, {"subagents": True}, {"archived": False}, {"agent": "plan"}, {"since": 300}]
+    ),
+)
+def test_of_a_common_word_the_newest_are_told_as_if_all_were_looked_at(
+    seed: int, limit: int, options: dict[str, object]
+) -> None:
+    chance = random.Random(seed)
+    titles = ("the thing", "over the top", "other", "the", "theory", "see the thing", None)
+    shelves = [Shelf(Path(f"/shelf{n}"), rank=n % 2) for n in range(chance.randint(1, 2))]
+    for number in range(chance.randint(50, 250)):
+        parent = f"s{chance.randrange(300):03}" if chance.random() < 0.5 else None
+        for shelf in chance.sample(shelves, chance.randint(1, len(shelves))):
+            shelf.add(
+                f"s{number:03}",
+                chance.choices(titles, (30, 30, 10, 1, 5, 10, 10))[0],
+                updated=chance.choice((None, *(chance.randrange(500) for _ in range(8)))),
+                parent=parent,
+                directory=chance.choices(("/a/the", "/here", "/the"), (20, 1, 20))[0],
+                agent=chance.choice(("plan", "build", "the")),
+                archived=chance.choices((None, 1), (9, 1))[0],
+            )
+    query = Query(words=("the",), here=("/here",), limit=limit, **options)  # type: ignore[arg-type]
+    with pytest.MonkeyPatch.context() as patch:
+        full = find(library(*shelves), query)
+        patch.setattr("finder.search._MOST_RECENT_HITS", 25)
+        asked = len(shelves[0].asked)
+        quick = find(library(*shelves), query)
+    assert any(want.newest == 25 for want in shelves[0].asked[asked:])
+    seen = [[(r.session.ref, r.score, r.matched, r.matched_subagents) for r in a.rows]
+            for a in (full, quick)]  # fmt: skip
+    assert seen[0] == seen[1]
+    assert quick.more == full.more
+
+
+def test_of_a_common_word_not_all_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("finder.search._MOST_RECENT_HITS", 50)
+    shelf = Shelf(HERE)
+    for number in range(500):
+        shelf.add(f"s{number:03}", "fix the thing", updated=number)
+    shelf.add("exact", "the", updated=1)
+    shelf.add("near", "near the end", updated=2, directory="/here")
+    judged = []
+    monkeypatch.setattr(
+        "finder.match.Matcher.literal",
+        lambda self, outline, literal=Matcher.literal: judged.append(outline)
+        or literal(self, outline),
+    )
+    answer = find(library(shelf), Query(words=("the",), here=("/here",), limit=4))
+    assert ids(answer) == ["exact", "near", "s499", "s498"]
+    assert len(judged) < 70
 
 
 @settings(max_examples=80, deadline=None)
