@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import sys
 import threading
 import time
@@ -31,6 +32,7 @@ from finder.registry import Registry
 from tests.calling import NOW, caller
 from tests.memory import Memory, Shelf, unreadable
 
+FIXTURES = Path(__file__).parents[2] / "fixtures"
 UP, DOWN, TAB, ENTER, ESC = "\x1b[A", "\x1b[B", "\t", "\r", "\x1b"
 CTRL_C, CTRL_O, CTRL_X, CTRL_Y = "\x03", "\x0f", "\x18", "\x19"
 
@@ -496,3 +498,11 @@ def test_what_was_chosen_is_done(
     shelf.sessions[0] = shelf.sessions[0]._replace(directory=str(tmp_path))
     done = caller(capsys, tmp_path, shelf, columns=80)("pick", "--tool", "mem", "fix")
     assert (done.code, told in done.out + done.err) == (code, True), done.out + done.err
+
+
+def test_a_session_can_be_installed_in_every_tool(tmp_path: Path) -> None:
+    for name in ("opencode-db/1.18.33", "clacky/v1.5.1"):
+        shutil.copytree(FIXTURES / name / "store", tmp_path, dirs_exist_ok=True)
+    places = Places.under(tmp_path)
+    setting = Setting(places=places, registry=Registry.installed(), now=NOW)
+    assert [one.to for one in targets(setting) if one.install] == ["clacky", "opencode", "opta"]

@@ -246,7 +246,7 @@ def targets(setting: Setting) -> list[Target]:
             live = adapter.root(setting.places) or adapter.installation(setting.places)
         except WriteError:  # no store of its own is there yet
             live = None
-        if live and adapter.can.resume:
+        if live:
             found.append(Target(to=adapter.target, install=True))
         found.append(Target(to=adapter.target))
     return found
