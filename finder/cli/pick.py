@@ -74,6 +74,7 @@ def command(
         while (choice := picker.run()) is not None and choice.deed == "read":
             from click import echo_via_pager
 
+            setting = picker.seen()
             lines = story_lines(setting, library, choice.row, setting.columns)
             echo_via_pager(f"{one}\n" for one in lines)
     except Leave:
@@ -85,7 +86,7 @@ def command(
     if choice.deed == "print":
         say(line(str(choice.row.session.ref)))
         return None
-    return called(_call(choice, roots), setting)
+    return called(_call(choice, roots), picker.seen())
 
 
 def _call(choice: Choice, roots: tuple[str, ...]) -> list[str]:

@@ -318,6 +318,7 @@ def test_a_resize_is_followed(pipe: PipeInput, shelf: Shelf) -> None:
     # It stands beside the list only where there is room.
     screen = drive(one, pipe, ("│The story of Fix login", ""))
     assert len(screen.splitlines()[0]) == 200
+    assert (one.seen().columns, one.seen().lines) == (200, 50), "what comes next is as wide"
 
 
 def test_an_empty_store_says_so(pipe: PipeInput, shelf_path: Path) -> None:

@@ -98,6 +98,13 @@ class Picker:
             raise self.failed
         return choice
 
+    def seen(self) -> Setting:
+        """The setting, with the screen as large as it was last."""
+        if self.screen is None:
+            return self.setting
+        size = self.screen.output.get_size()
+        return self.setting._replace(columns=size.columns, lines=size.rows)
+
     def end(self) -> None:
         """No thread is needed any more."""
         for worker in (self._searcher, self._asker, self._reader, self._previewer):
