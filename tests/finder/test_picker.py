@@ -435,6 +435,26 @@ def test_keys_are_answered_while_a_store_is_slow(pipe: PipeInput, shelf: Shelf) 
     assert choice.row.session.ref.id == "ses_2"
 
 
+def test_the_first_letters_find_while_all_sessions_are_still_read(
+    pipe: PipeInput, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("finder.cli.picker.work._NEWEST", 3)
+    free = threading.Event()
+    one = picker(pipe, Paper(), shelf)
+    opened = one.searching.fresh
+
+    def slow() -> Library:
+        assert free.wait(20)
+        return opened()
+
+    one.searching.fresh = slow
+    try:
+        steps = [("▌", "pa"), ("2+ shown · reading all of them", DOWN), ("▌ mem Login page", "q")]
+        drive(one, pipe, *steps, ("None of the newest matches.", ""))
+    finally:
+        free.set()
+
+
 def test_no_colour_when_none_is_wanted(pipe: PipeInput, shelf: Shelf) -> None:
     styles: set[str] = set()
 
