@@ -12,7 +12,8 @@ from finder.render.text import line, wrapped
 from finder.staging import Receipt
 from finder.writing import Loss
 
-_LEAST = 20  # columns of a wrapped text
+_LEAST = 20  # columns of a text beside what it begins with
+_HANG = 4  # columns before one below it
 _MOST_LINES = 12
 _MOST_SUBJECTS = 5
 _Reason = tuple[str, str, bool]  # the kind, the note, and whether it is about fields
@@ -80,8 +81,11 @@ def summary(done: Conversion, target: str, room: int | None = None) -> Iterator[
     """
     for begin, rest in _told(done, target):
         text = line(rest)
-        pieces = wrapped(text, max(room - len(begin), _LEAST)) if room else [text]
-        for number, piece in enumerate(pieces):
+        if room and begin.strip() and room - len(begin) < _LEAST:  # there is no room beside it
+            yield begin.rstrip()
+            yield from (" " * _HANG + piece for piece in wrapped(text, room - _HANG))
+            continue
+        for number, piece in enumerate(wrapped(text, room - len(begin)) if room else [text]):
             yield (" " * len(begin) if number else begin) + piece
 
 

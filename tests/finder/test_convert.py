@@ -302,16 +302,19 @@ def test_the_whole_receipt_is_json(call: Calling) -> None:
     }  # fmt: skip
 
 
-def test_on_a_terminal_the_receipt_is_wrapped(call: Calling) -> None:
+@pytest.mark.parametrize("columns", [24, 38, 40, 60])
+def test_on_a_terminal_the_receipt_is_wrapped(call: Calling, columns: int) -> None:
     finder = call()
-    narrow = Caller(finder.setting._replace(terminal=True, columns=40), finder.capsys)
+    narrow = Caller(finder.setting._replace(terminal=True, columns=columns), finder.capsys)
     words = ("convert", "ses_one", "--to", "plain", "--dry-run")
     whole, wrapped = (one(*words).out.splitlines() for one in (finder, narrow))
-    assert max(map(len, whole)) > 40
-    assert max(map(len, wrapped)) <= 40
+    assert max(map(len, whole)) > 60
+    assert max(map(len, wrapped[:-1])) <= columns
     assert " ".join(" ".join(wrapped).split()) == " ".join(" ".join(whole).split())
     starts = {line[:19] for line in wrapped[2:-1]}
-    assert {"  dropped      1 × ", " " * 19} <= starts
+    beside = columns >= 40
+    assert ({"  dropped      1 × ", " " * 19} <= starts) == beside
+    assert ("  dropped      1 ×" in wrapped) != beside
 
 
 def test_a_document_says_that_nothing_was_measured(call: Calling) -> None:
