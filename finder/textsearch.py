@@ -62,8 +62,8 @@ class _TextSearch:
     def _search(self, limit: int) -> bool:
         """Look for rows until there are enough; whether all sessions were looked at."""
         merged = heapq.merge(*self._streams(), key=lambda found: -(found[1].updated or 0))
-        while batch := list(islice(merged, _AT_ONCE)):
-            with self.library.kept_open():
+        with self.library.kept_open():
+            while batch := list(islice(merged, _AT_ONCE)):
                 if self._are_enough(batch, limit):
                     return False
         return True
