@@ -15,14 +15,16 @@ Prose = Callable[[str, int], Iterable[str]]
 
 _WIDEST = 120  # columns of running text; the eye loses longer lines
 FOLDED = 100  # columns of a folded line where the terminal does not say
-# Dim is little more than the background on many a screen: it is for what may be passed over.
+# Cyan, yellow and bright colours are hardly read on many a light screen, blue on a dark one. Green
+# is where everybody expects it, as in git's differences. Dim is little more than the background on
+# many: it is for what may be passed over.
 _STYLES = {
     "bold": "1",
     "dim": "2",
     "thought": "3",
     "warn": "35",
-    "user": "1;36",
-    "tool": "36",
+    "user": "1;35",
+    "tool": "1",
     "bad": "31",
     "came": "32",
     "went": "31",

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _INDENT = "    "
 _NARROWEST = 20  # columns of a snippet
-_FOUND, _ASIDE, _OFF = "\x1b[1;31m", "\x1b[36m", "\x1b[0m"
+_FOUND, _OFF = "\x1b[1;31m", "\x1b[0m"
 _FIELDS = {
     "input": "tool input",
     "output": "tool output",
@@ -40,21 +40,16 @@ def quoted(
 def quotes(row: Row, heard: Heard, *, room: int | None, colour: bool) -> Iterator[str]:
     """Where the words stand in a session; which, if it is not the row's own."""
     if heard.session.ref != row.session.ref:
-        yield _aside(_subagent(heard.session.ref, heard.session.agent), room, colour)
+        named = _subagent(heard.session.ref, heard.session.agent)
+        yield named if room is None else cut(named, room)
     for quote in heard.hit.quotes:
         before = f"{_INDENT}{where(quote)}: "
         columns = None if room is None else max(room - width(before), _NARROWEST)
-        shown = snippet(quote, columns, (_FOUND, _OFF) if colour else ("", ""))
-        yield f"{_ASIDE}{before}{_OFF}{shown}" if colour else before + shown
+        yield before + snippet(quote, columns, (_FOUND, _OFF) if colour else ("", ""))
 
 
 def _subagent(ref: Ref, agent: str | None) -> str:
     return f"{_INDENT}↳ {line(ref.id)}{f' ({line(agent)})' if agent else ''}"
-
-
-def _aside(text: str, room: int | None, colour: bool) -> str:
-    shown = text if room is None else cut(text, room)
-    return f"{_ASIDE}{shown}{_OFF}" if colour else shown
 
 
 def where(quote: Quote) -> str:

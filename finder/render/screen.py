@@ -3,8 +3,8 @@
 The text is foreign. What rich would leave out or fetch from elsewhere (HTML, definitions, images,
 titles of links) is shown as it is written, and what comes out is made harmless once more, since
 Markdown can spell any character by its number. If a letter of the source is missing then, the
-source is shown instead. Only the terminal's own colours are used, of which the user has chosen
-that they can be read on the user's background.
+source is shown instead. Only the terminal's own colours are used, and of these (see `look`) those
+that can be read on light and on dark.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ _THEME = Theme(
         "markdown.strong": "bold",
         "markdown.em": "italic",
         "markdown.s": "strike",
-        "markdown.code": "cyan",
+        "markdown.code": "magenta",
         "markdown.a": "underline",
         "markdown.block_quote": "none",
         "markdown.item.bullet": "none",
@@ -63,15 +63,12 @@ _THEME = Theme(
 _CODE = ANSISyntaxTheme(
     {
         ("Comment",): Style(italic=True),
-        ("Keyword",): Style(color="magenta"),
-        ("Operator", "Word"): Style(color="magenta"),
-        ("Literal",): Style(color="green"),
-        ("Literal", "Number"): Style(color="cyan"),
-        ("Name", "Function"): Style(bold=True),
-        ("Name", "Class"): Style(bold=True),
-        ("Name", "Builtin"): Style(color="cyan"),
-        ("Name", "Tag"): Style(color="magenta"),
-        ("Name", "Attribute"): Style(color="cyan"),
+        ("Keyword",): Style(bold=True),
+        ("Operator", "Word"): Style(bold=True),
+        ("Literal",): Style(color="magenta"),
+        ("Name", "Function"): Style(underline=True),
+        ("Name", "Class"): Style(underline=True),
+        ("Name", "Tag"): Style(bold=True),
         ("Generic", "Inserted"): Style(color="green"),
         ("Generic", "Deleted"): Style(color="red"),
         ("Generic", "Heading"): Style(bold=True),

@@ -35,14 +35,13 @@ from finder.words import folded
 CUT = "… ^O reads on"
 _BESIDE = 110  # columns from which the preview stands beside the list
 _BELOW = 14  # lines from which it stands below
-# Of the terminal's own colours those that can be read on light and on dark. Nothing that is to be
-# read is dim: on many a background that is hardly there.
+# As in `finder.render.look`: nothing that is to be read is dim, or of a colour that light or dark
+# screens swallow.
 _STYLE = Style.from_dict(
     {
         "prompt": "bold",
-        "pointer": "ansicyan bold",
+        "pointer": "ansimagenta bold",
         "selected": "reverse",
-        "tool": "ansicyan",
         "match": "bold underline",
         "label": "ansimagenta",
         "said": "bold",

@@ -61,7 +61,7 @@ def row_line(
     shown = cut(title, max(layout.title - width(labels), 4))
     rest = layout.title - width(shown)
     pieces = [
-        ("class:tool", padded(cut(line(session.ref.tool), layout.tool), layout.tool) + "  "),
+        ("", padded(cut(line(session.ref.tool), layout.tool), layout.tool) + "  "),
         *_marked(shown, words),
         ("class:label", padded(cut(labels, rest), rest)),
         ("", " " + _right(cut(_subagents(row), layout.sub), layout.sub)),

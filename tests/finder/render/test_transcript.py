@@ -353,7 +353,7 @@ def test_nothing_live_reaches_the_terminal_from_any_field() -> None:
 
 def test_styles_are_ours_alone() -> None:
     lines = shown(Message(role="user"), Text(text="\x1b[31m"), paint=coloured)
-    assert lines[1].startswith("\x1b[1;36m")
+    assert lines[1].startswith("\x1b[1;35m")
     assert lines[2] == "␛[31m"
 
 
@@ -382,4 +382,4 @@ def test_nothing_that_is_to_be_read_is_dim() -> None:
         lines = [*told, *shown(*events, paint=coloured, room=80, whole=whole)]
         dim = [one for one in lines if "\x1b[2m" in one]
         assert [re.sub(r"\x1b\[\d*m", "", one) for one in dim] == ["put in"]
-        assert not re.search(r"\x1b\[(1;)?(33|37|34|30|9\d|4\d|38|48)\b", "".join(lines))
+        assert not re.search(r"\x1b\[(1;)?(33|34|36|37|30|9\d|4\d|38)\b", "".join(lines))
