@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 
 from adapters.opencode.beside import changed_files, tool_output
 from adapters.opencode.records import story
 from adapters.opencode.sessions import header, model_name
-from adapters.opencode.stored import StoredMessage, StoredPart, known_by_parts
+from adapters.opencode.stored import ReadLater, StoredMessage, StoredPart, known_by_parts
 from finder import files, jsonio
 from finder.errors import NotFoundError, StoreError
 from finder.jsonio import array, integer, json_type, mapping, string
@@ -129,14 +130,14 @@ def _message(item: Json, number: int) -> StoredMessage:
         problem = f"item {number} of messages is no message: it has no info"
         raw = "null" if item is None else item
         return StoredMessage(id=f"#{number}", info={}, raw=raw, problem=problem)
-    parts = [_part(part, at) for at, part in enumerate(array(mapping(item).get("parts")))]
-    return _stored(info, parts, f"#{number}")
+    parts = array(mapping(item).get("parts"))
+    return _stored(info, ReadLater(lambda: map(_part, parts, count())), f"#{number}")
 
 
-def _stored(info: JsonObject, parts: list[StoredPart], otherwise: str) -> StoredMessage:
+def _stored(info: JsonObject, parts: Iterable[StoredPart], otherwise: str) -> StoredMessage:
     identifier = string(info.get("id")) or otherwise
     if not isinstance(info.get("role"), str):
-        return known_by_parts(identifier, parts, "a message without a role", raw=info)
+        return known_by_parts(identifier, list(parts), "a message without a role", raw=info)
     at = integer(mapping(info.get("time")).get("created"))
     return StoredMessage(id=identifier, info=info, raw=info, parts=parts, at=at)
 

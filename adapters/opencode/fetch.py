@@ -3,41 +3,20 @@
 from __future__ import annotations
 
 import sqlite3
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple, overload
+from functools import partial
+from typing import NamedTuple
 
 from adapters.opencode import v2
 from adapters.opencode.rows import JSON_COLUMNS, data_of, record, text
 from adapters.opencode.schema import Tables
-from adapters.opencode.stored import StoredMessage, StoredPart
+from adapters.opencode.stored import ReadLater, StoredMessage, StoredPart
 from finder import sqlite
 from finder.jsonio import integer, mapping, string
 from finder.model import Json
 
 IN_ORDER = ("time_created", "id")  # of messages
-Parts = Mapping[Json, Sequence[StoredPart]]  # by the id of their message, in order
-
-
-class _Parts(Sequence[StoredPart]):
-    """Rows of ``part``, each read when it is asked for: all at once would take much memory."""
-
-    def __init__(self) -> None:
-        self.rows: list[sqlite3.Row] = []
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    @overload
-    def __getitem__(self, index: int) -> StoredPart: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[StoredPart]: ...
-    def __getitem__(self, index: int | slice) -> StoredPart | Sequence[StoredPart]:
-        rows = self.rows[index]
-        return list(map(part_of, rows)) if isinstance(rows, list) else part_of(rows)
-
-    def __iter__(self) -> Iterator[StoredPart]:
-        return map(part_of, self.rows)
+Parts = Mapping[Json, Iterable[StoredPart]]  # by the id of their message, in order
 
 
 class Fetch(NamedTuple):
@@ -130,10 +109,10 @@ def _parts(fetch: Fetch) -> Iterator[sqlite3.Row]:
 
 def parts_of(rows: Iterable[sqlite3.Row]) -> Parts:
     """Rows of ``part`` by the message that they belong to."""
-    found: defaultdict[Json, _Parts] = defaultdict(_Parts)
+    found: dict[Json, list[sqlite3.Row]] = {}
     for row in rows:
-        found[text(column(row, "message_id"))].rows.append(row)
-    return found
+        found.setdefault(text(column(row, "message_id")), []).append(row)
+    return {message: ReadLater(partial(map, part_of, own)) for message, own in found.items()}
 
 
 def message_of(row: sqlite3.Row, parts: Parts) -> StoredMessage:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from finder.model import Json, JsonObject, Labels
@@ -17,6 +17,18 @@ class StoredPart(NamedTuple):
     problem: str | None = None
 
 
+class ReadLater:
+    """Parts that are read each time that they are gone through, so that few are in memory."""
+
+    __slots__ = ("_read",)
+
+    def __init__(self, read: Callable[[], Iterator[StoredPart]]) -> None:
+        self._read = read
+
+    def __iter__(self) -> Iterator[StoredPart]:
+        return self._read()
+
+
 class StoredMessage(NamedTuple):
     """A message as stored, with its parts in order. `at`: milliseconds UTC.
 
@@ -26,7 +38,7 @@ class StoredMessage(NamedTuple):
     id: str
     info: JsonObject
     raw: Json
-    parts: Sequence[StoredPart] = ()
+    parts: Iterable[StoredPart] = ()
     at: int | None = None
     problem: str | None = None
     labels: Labels = ()
