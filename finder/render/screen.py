@@ -21,7 +21,7 @@ from markdown_it.token import Token
 from rich import box
 from rich.color import ColorSystem
 from rich.console import Console, ConsoleOptions, RenderResult
-from rich.markdown import CodeBlock, Heading, Markdown, MarkdownElement, TableElement
+from rich.markdown import CodeBlock, Heading, ListItem, Markdown, MarkdownElement, TableElement
 from rich.padding import Padding
 from rich.segment import Segment
 from rich.style import Style
@@ -181,6 +181,20 @@ class _Heading(Heading):
     LEVEL_ALIGN = dict.fromkeys(Heading.LEVEL_ALIGN, "left")
 
 
+class _Item(ListItem):
+    """An item of a list; a number has the full stop that it was written with."""
+
+    def render_number(
+        self, console: Console, options: ConsoleOptions, number: int, last_number: int
+    ) -> RenderResult:
+        for place, piece in enumerate(super().render_number(console, options, number, last_number)):
+            if place == 0 and isinstance(piece, Segment):
+                numeral = f"{number}.".rjust(len(piece.text) - 1) + " "
+                yield Segment(numeral, piece.style)
+            else:
+                yield piece
+
+
 class _Code(CodeBlock):
     """Code, two columns in, below what its fence says about it."""
 
@@ -235,6 +249,7 @@ class _Markdown(Markdown):
     elements: ClassVar[dict[str, type[MarkdownElement]]] = {
         **Markdown.elements,
         "heading_open": _Heading,
+        "list_item_open": _Item,
         "fence": _Code,
         "code_block": _Code,
         "table_open": _Table,

@@ -31,6 +31,13 @@ def test_blocks_are_rendered() -> None:
     ]
 
 
+def test_numbers_of_a_list_are_those_of_the_text() -> None:
+    items = [f"{number}. item\n" for number in range(8, 11)]
+    assert shown("".join(items)) == [" 8. item", " 9. item", "10. item"]
+    assert shown("1. one\n   1. two") == ["1. one", "   1. two"]
+    assert shown("1.\n2. x")[-1] == "2. x"
+
+
 def test_styles_are_the_terminals_own_colours() -> None:
     (line,) = prose("**b** `c`", 60)
     assert line == "\x1b[1mb\x1b[0m \x1b[35mc\x1b[0m"
