@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -84,16 +85,20 @@ def _at_once(
 
     SQLite works without Python's lock, so that threads share the work.
     """
-    rest = list(chunks)
-    if not rest:
+    first = next(chunks, None)
+    if first is None:
         return
-    from concurrent.futures import ThreadPoolExecutor
+    from concurrent.futures import Future, ThreadPoolExecutor
 
     count = min(os.cpu_count() or 1, _MOST_THREADS)
+    asked: list[tuple[Sequence[_Dated], Future[set[str]]]] = []
     with ThreadPoolExecutor(count) as threads:
-        for start in range(0, len(rest), count):
-            some = rest[start : start + count]
-            yield from zip(some, threads.map(having, some), strict=True)
+        for chunk in chain([first], chunks):
+            asked.append((chunk, threads.submit(having, chunk)))
+            if len(asked) > count:  # one waits, so that no thread has to
+                done, answer = asked.pop(0)
+                yield done, answer.result()
+        yield from ((done, answer.result()) for done, answer in asked)
 
 
 def _pages(path: Path, want: Want | None) -> Iterator[list[_Dated]]:
