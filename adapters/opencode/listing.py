@@ -160,6 +160,8 @@ class _Listing:
             where, values = condition(self.connection, table, there, want)
             if newest is not None:
                 where += " ORDER BY time_updated DESC LIMIT ?"
+                # To sort whole rows takes twice as long.
+                where = f" WHERE rowid IN (SELECT rowid FROM {table}{where})"
                 values.append(newest)
             query = f"SELECT {', '.join(needed)} FROM {table}{where}"
             rows = self.connection.execute(query, values)
