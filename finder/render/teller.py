@@ -215,6 +215,8 @@ class Teller:
         said += "".join(f" [{mark}]" for mark in labels)
         lines = (event.output or "").strip().splitlines()
         first = event.title or (lines[0][:500] if lines else "no output")
+        if look.whole and lines:  # all of them follow
+            first = event.title or ""
         if call is not None and call.call in self.without_result:
             first, lines = "", []
         count = f" (of {len(lines):,} lines)" if len(lines) > 1 and not look.whole else ""

@@ -269,6 +269,7 @@ def test_whole_folds_nothing() -> None:
         whole=True,
     )
     assert sum(one.startswith("    line ") for one in lines) == 200
+    assert sum("line 0" in one for one in lines) == 1
     assert lines.count("rule") == 30
     assert "    b" in lines
     assert not [one for one in lines if "--full" in one]
