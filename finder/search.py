@@ -103,7 +103,7 @@ class Search:
         kept = self.library.kept_words()
         placed = kept.placed if kept else Word
         literally = tuple((placed(word),) for word in matcher.words)
-        rows = self._of_newest(matcher, literally) if len(matcher.words) == 1 else None
+        rows = self._of_newest(matcher, literally)
         if rows is None:
             found = self.library.outlines(want._replace(words=literally))
             self._judge(found, matcher.literal, must=True)
@@ -122,31 +122,39 @@ class Search:
     ) -> list[_Place] | None:
         """The rows for one word, where the newest sessions that have it decide; else None.
 
-        Before a title with the word in it there is no row but those in which it is all of a field
-        and those of the caller's folder; all such are looked at, and of the others the newest.
+        Before a title with the word in it there is no row but those in which it is all of a field,
+        which are all looked at, and those of the caller's folder; of these, too, the newest are.
         """
         limit = self.query.limit
-        if not limit or self.query.order != "relevance":
+        if len(self.query.words) > 1 or not limit or self.query.order != "relevance":
             return None
         newest = self.want._replace(words=words, newest=_MOST_RECENT_HITS)
-        self._judge(self.library.outlines(newest), matcher.literal, must=True)
-        floor = self._floor()
+        floor = self._given(newest, matcher)
         if floor is None:
             return self._folded()
         alone = tuple(tuple(word._replace(alone=True) for word in group) for group in words)
-        wants = [self.want._replace(words=alone)]
-        wants += [self.want._replace(words=words, directory=folder) for folder in self.query.here]
-        for want in wants:
-            self._judge(self.library.outlines(want), matcher.literal, must=True)
+        self._given(self.want._replace(words=alone), matcher)
+        here = (newest._replace(directory=folder) for folder in self.query.here)
+        near = [given for want in here if (given := self._given(want, matcher)) is not None]
         rows = self._folded()
         if len(rows) <= limit or (rows[limit].score or 0) < WHOLE:
             return None
-        if not self._certain(rows, limit + 1, floor):
+        last = self.outlines[rows[limit].key]
+        if self.query.is_near(last):
+            floor = max(near, default=None)
+        elif near:
+            return None
+        if floor is not None and (last.updated or 0) <= floor:
             return None
         # Why a row matches, and which of the sessions below it do, is told, too.
         trees = self.library.and_below(row.key for row in rows[:limit])
         self._judge(self._known(trees), matcher.literal, must=True)
         return self._folded()
+
+    def _given(self, want: Want, matcher: Matcher) -> int | None:
+        """Judge what is given of these; what none of the others is newer than, as `_floor`."""
+        self._judge(self.library.outlines(want), matcher.literal, must=True)
+        return self._floor()
 
     def _floor(self) -> int | None:
         """What no session that was not given is newer than; None: all were given."""

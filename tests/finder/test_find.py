@@ -86,9 +86,10 @@ def test_newest_rows_are_the_same_as_from_a_full_listing(
     options=st.sampled_from(
         [{}, {"subagents": True}, {"archived": False}, {"agent": "plan"}, {"since": 300}]
     ),
+    here=st.sampled_from([(), ("/here",), ("/a",), ("/the", "/a")]),
 )
 def test_of_a_common_word_the_newest_are_told_as_if_all_were_looked_at(
-    seed: int, limit: int, options: dict[str, object]
+    seed: int, limit: int, options: dict[str, object], here: tuple[str, ...]
 ) -> None:
     chance = random.Random(seed)
     titles = ("the thing", "over the top", "other", "the", "theory", "see the thing", None)
@@ -105,7 +106,7 @@ def test_of_a_common_word_the_newest_are_told_as_if_all_were_looked_at(
                 agent=chance.choice(("plan", "build", "the")),
                 archived=chance.choices((None, 1), (9, 1))[0],
             )
-    query = Query(words=("the",), here=("/here",), limit=limit, **options)  # type: ignore[arg-type]
+    query = Query(words=("the",), here=here, limit=limit, **options)  # type: ignore[arg-type]
     with pytest.MonkeyPatch.context() as patch:
         full = find(library(*shelves), query)
         patch.setattr("finder.search._MOST_RECENT_HITS", 25)
