@@ -12,6 +12,7 @@ one of these files is still what it was; after its tool went on with the session
 from __future__ import annotations
 
 import hashlib
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -33,13 +34,16 @@ def seal(path: Path, target: str, identifier: str, contents: Mapping[Path, Path]
         contents: the target's files: their places relative to the sidecar's folder, and where
             they are to be read now.
     """
-    first, _, rest = files.read(path).partition(b"\n")
-    head = jsonio.loads(first)
-    if not isinstance(head, dict):
-        raise BugError("our own file does not begin with an object")
     named = {place.as_posix(): _digest(source) for place, source in contents.items()}
-    head["target"] = {"to": target, "id": identifier, "files": named}
-    path.write_bytes(jsonio.dumps(head) + b"\n" + rest)
+    sealed = path.with_name(f"{path.name}.sealed")
+    with path.open("rb") as lines, sealed.open("wb") as out:
+        head = jsonio.loads(lines.readline())
+        if not isinstance(head, dict):
+            raise BugError("our own file does not begin with an object")
+        head["target"] = {"to": target, "id": identifier, "files": named}
+        out.write(jsonio.dumps(head) + b"\n")
+        shutil.copyfileobj(lines, out, 1 << 20)
+    sealed.replace(path)
 
 
 def _digest(path: Path) -> str:

@@ -10,7 +10,7 @@ is a bug.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -203,15 +203,21 @@ class Plan:
 class File:
     """One file of a draft: where it goes below the target's root, and its permissions.
 
+    `data`: all of it, or its pieces, which may be made as they are written.
     `appended`: it goes after what a session before it in the same tree put at that path.
     `shared`: it is of more than this session, and stays as it is where it is there already.
     """
 
     path: str
-    data: bytes
+    data: bytes | Iterable[bytes]
     mode: int = 0o644
     appended: bool = False
     shared: bool = False
+
+    @property
+    def pieces(self) -> Iterable[bytes]:
+        """What is in it, piece by piece."""
+        return (self.data,) if isinstance(self.data, bytes) else self.data
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

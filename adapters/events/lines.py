@@ -37,6 +37,7 @@ _TOOL = "events"
 _DEEPEST = 900  # of a line's nesting: what every JSON reader is sure to take
 _SCHEMA = re.compile(rb'\s*\{\s*"schema"\s*:')
 _RAW = b',"raw":'  # of a session, its native record; within a text there is no such quote
+_COUNTED = re.compile(rb',"events":(\d{1,18}),"raw":')
 
 # Of a session, what this file says in another way or not at all.
 _HEADER = ("title", "directory", "created", "updated", "agent", "model", "messages", "archived")
@@ -46,20 +47,33 @@ _HEADER = ("title", "directory", "created", "updated", "agent", "model", "messag
 
 def encoded(session: Session, events: Sequence[Event], plan: Plan) -> Draft:
     """One session's lines; the first line of all goes before the tree's first session."""
-    data = bytearray()  # grows in place: a list of lines would be as large again
     is_top = plan.id == (plan.top or plan.id)
-    if is_top:
-        data += jsonio.dumps({"schema": SCHEMA}) + b"\n"
-    data += _line(_header(session, len(events), plan), "session") + b"\n"
-    for event in events:
-        data += _line(_fields(event, session, plan))
-        data += b"\n"
     path = f"{safe_name(plan.top or plan.id)}.jsonl"
+    lines = _Lines(session, events, plan, schema=is_top)
     return Draft(
         id=plan.id,
-        files=(File(path=path, data=data, mode=0o600, appended=not is_top),),
+        files=(File(path=path, data=lines, mode=0o600, appended=not is_top),),
         store=path,
     )
+
+
+@dataclass(frozen=True)
+class _Lines:
+    """The lines of a session, each made when it is written: together they are as large again."""
+
+    session: Session
+    events: Sequence[Event]
+    plan: Plan
+    schema: bool
+
+    def __iter__(self) -> Iterator[bytes]:
+        if self.schema:
+            yield jsonio.dumps({"schema": SCHEMA}) + b"\n"
+        yield _line(_header(self.session, len(self.events), self.plan), "session")
+        for event in self.events:
+            yield b"\n"
+            yield _line(_fields(event, self.session, self.plan))
+        yield b"\n"
 
 
 def _header(session: Session, events: int, plan: Plan) -> JsonObject:
@@ -213,9 +227,10 @@ def _record(line: bytes, *, raw: bool) -> JsonObject:
     """What a session's line says; without `raw` as far as its native record."""
     end = -1 if raw else line.find(_RAW)
     if end >= 0:
-        beginning = mapping(mapping(_parsed(b"".join((memoryview(line)[:end], b"}}")))).get("session"))
-        if "events" in beginning:
-            return beginning
+        begun = _parsed(b"".join((memoryview(line)[:end], b"}}")))
+        record = mapping(mapping(begun).get("session"))
+        if "events" in record:
+            return record
     return mapping(mapping(_parsed(line)).get("session"))
 
 
@@ -259,7 +274,7 @@ def events(ref: Ref) -> Iterator[Event]:
     _, head = next(lines, (0, None))
     if head is None:
         raise NotFoundError(f"{ref.store} holds no session {ref.id!r}")
-    promised, given = integer(_record(head, raw=False).get("events")), 0
+    promised, given = _promised(head), 0
     del head
     for number, line in lines:
         if line.startswith(EVENT):
@@ -274,6 +289,12 @@ def events(ref: Ref) -> Iterator[Event]:
         missing = promised - given
         problem = f"the session has {promised} events, but the last {missing} are not in the file"
         yield Opaque(kind="missing", problem=problem, raw="")
+
+
+def _promised(head: bytes) -> int | None:
+    """How many events follow a session's line, if it says so."""
+    counted = _COUNTED.search(head)  # where it stands in what was written here
+    return int(counted[1]) if counted else integer(_record(head, raw=False).get("events"))
 
 
 def _event(line: bytes, number: int, place: _Place) -> Event:

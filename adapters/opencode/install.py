@@ -76,7 +76,7 @@ class LiveDatabase(Installation):
                 connection.execute(statement)
             connection.commit()
         for file in _files(drafts):
-            files.write(folder / file.path, file.data, mode=file.mode)
+            files.write(folder / file.path, b"".join(file.pieces), mode=file.mode)
         sqlite.transaction(path, lambda c: self._insert(c, drafts, replace_=False))
         return path
 
@@ -303,10 +303,11 @@ class _Beside:
 
     def _place(self, path: Path, file: File, replace_: bool) -> None:
         stood = files.read(path) if path.exists() else None
-        if stood == file.data:
+        data = b"".join(file.pieces)
+        if stood == data:
             return
         self.before.append((path, stood))
-        files.write(path, file.data, mode=file.mode, replace=replace_)
+        files.write(path, data, mode=file.mode, replace=replace_)
 
     def undo(self) -> None:
         """Put everything back as it was."""
