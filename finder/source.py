@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, nullcontext
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from finder.adapter import Adapter, Candidate, Names, Outline, Store, Want
+from finder.adapter import LONGEST_ID, Adapter, Candidate, Names, Outline, Store, Want
 from finder.errors import NotFoundError, StoreError
 from finder.model import Problem, Ref, Session
 
@@ -322,12 +322,17 @@ class Source:
         return given
 
     def _collect(self, ask: Callable[[], Iterable[Session | Problem]]) -> list[Session]:
-        given = self._read(ask)
-        for session in given:
-            known = self.known.get(session.ref.id)
+        given = []
+        for session in self._read(ask):
+            identifier = session.ref.id
+            if len(identifier) > LONGEST_ID:
+                self._note(_of_long_id(session))
+                continue
+            given.append(session)
+            known = self.known.get(identifier)
             if known is None or (session.updated or 0) > (known.updated or 0):
-                self.known[session.ref.id] = session
-                self.learned.add(session.ref.id)
+                self.known[identifier] = session
+                self.learned.add(identifier)
         return given
 
     def _read(self, ask: Callable[[], Iterable[T | Problem]]) -> list[T]:
@@ -370,6 +375,12 @@ class Source:
 def latest_first(candidate: Candidate) -> int:
     """What candidates are ordered by."""
     return -(candidate.updated or 0)
+
+
+def _of_long_id(session: Session) -> Problem:
+    ref = session.ref
+    message = f"a session whose id has {len(ref.id):,} characters, so that it cannot be asked for"
+    return Problem(kind="corrupt", path=ref.store, message=message, record=ascii(ref.id[:40]))
 
 
 def _first(events: Iterable[Event], messages: int) -> Iterator[Event]:

@@ -561,6 +561,21 @@ def test_one_bad_record_is_told_once_and_is_not_a_failed_store() -> None:
     assert not answer.incomplete
 
 
+def test_an_id_of_megabytes_is_told_and_not_listed() -> None:
+    shelf = Shelf(Path("/shelf"))
+    shelf.add("good", "Fix login", updated=1)
+    shelf.add("y" * 2_000_000, "Fix login", updated=2)
+    for query in (Query(), Query(words=("login",)), Query(words=("yyyyyyy9",))):
+        answer = find(library(shelf), query)
+        assert {row.session.ref.id for row in answer.rows} <= {"good"}
+        assert not any(len(str(problem)) > 1_000 for problem in answer.problems)
+        assert not answer.incomplete
+    answer = find(library(shelf), Query())
+    assert [row.session.ref.id for row in answer.rows] == ["good"]
+    assert [p.kind for p in answer.problems] == ["corrupt"]
+    assert "2,000,000 characters" in answer.problems[0].message
+
+
 def test_a_problem_of_the_whole_store_is_a_failure() -> None:
     bad = Problem(kind="unknown-schema", path=str(HERE), message="is of another program")
     assert find(library(Shelf(HERE, problems=[bad])), Query()).silent
