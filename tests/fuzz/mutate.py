@@ -61,10 +61,15 @@ NASTY: tuple[Any, ...] = (
 )
 
 
+# What texts of fifty megabytes are made of.
+_MUCH = ("y", "many words, a line of them\n", "\n", "é", "\U0001f9ad ", "<b> **x** `y` | ``` ")
+
+
 def nasty(chance: random.Random) -> Any:
     """A value that nobody expects; once in a long while a very large one."""
-    if chance.random() < 0.0005:
-        return "y" * 50_000_000
+    if chance.random() < 0.001:
+        much = chance.choice(_MUCH)
+        return much * (50_000_000 // len(much.encode()))
     # A copy: what is put into a tree may itself be changed next, and must not hold itself.
     return copy.deepcopy(chance.choice(NASTY))
 
