@@ -19,6 +19,7 @@ from functools import cache
 from typing import NamedTuple
 
 from adapters.opencode.needles import not_ascii, quickest, rarity, untouched_parts
+from finder.sqlite import is_text
 from finder.words import Term, folded
 
 _SHORTEST = 3  # a shorter needle is in nearly every row
@@ -149,16 +150,16 @@ def _may_have(column: str, piece: str, label: str, has: str, values: dict[str, s
             tests.append(f"{column} LIKE :{label}n{number}")
     if parts == [piece]:
         tests.append(has)
-    else:
+    elif is_text(piece):  # what is none is found in Python alone
         odd = _has_letters(column, piece, label, values) or not_ascii(column)
         others = " OR ".join(f"{column} GLOB '{escaped}'" for escaped in _OTHERS_ESCAPED)
         odd = f"({column} GLOB '{_ESCAPED}' AND ({others})) OR {odd}"
         tests.append(f"({has} OR {odd})" if piece.isascii() else f"({odd})")
-    return f"({' AND '.join(tests)})"
+    return f"({' AND '.join(tests) or '1'})"
 
 
 def _has_letters(column: str, piece: str, label: str, values: dict[str, str]) -> str:
-    """That a text has some of the piece's letters beyond ASCII."""
+    """That a text has some of the letters beyond ASCII; "": they are too many to ask for."""
     tests = []
     for group in sorted(_watched(piece), key=len):
         if len(values) + len(group) > _MOST_LIKES:

@@ -114,6 +114,17 @@ def test_what_is_looked_for_first_is_free_of_letters_that_others_are_equal_to(le
             assert quickest(needle) in spelled, (plain, piece)
 
 
+def test_what_is_no_valid_text_is_looked_for_in_python() -> None:
+    sieve = Sieve(Term("latte\udce9"))
+    test = sieve.test("data", "t")
+    assert list(test.values.values()) == ["%atte%"]  # which is found the soonest
+    with closing(sqlite3.connect(":memory:")) as connection:
+        query = f"SELECT {test.may} FROM (SELECT CAST(:text AS TEXT) AS data)"
+        told = connection.execute(query, {**test.values, "text": b'{"text":"Latte\xe9 "}'})
+        assert told.fetchone() == (1,)
+    assert sieve.may_hold('{"text":"Latte\udce9 "}', not_plainly=True)
+
+
 def test_a_word_that_is_not_there_does_not_pass() -> None:
     text = json.dumps({"text": "Die Größe — is “right” \x1b[31m"}, ensure_ascii=False)
     for word in ("fix", "missing", "timeout", "привет", "設定", "größte", "kelvin"):
