@@ -30,7 +30,8 @@ _LONGEST_LINE = 100_000  # characters; nobody reads more as one line
 @cache
 def _unsafe(*, of_ascii: bool) -> re.Pattern[str]:
     # In a text of ASCII alone there is less to look for, ten times as fast.
-    return re.compile("[\x00-\x08\x0b-\x1f\x7f]" if of_ascii else f"({_JOINED})|[{_UNSAFE}]")
+    # A text may be nothing else: then runs of them are marked in a quarter of the time.
+    return re.compile("[\x00-\x08\x0b-\x1f\x7f]+" if of_ascii else f"({_JOINED})|[{_UNSAFE}]")
 
 
 def _marked(text: str) -> str:
@@ -77,9 +78,15 @@ def line(text: str) -> str:
 
 
 def _mark(found: re.Match[str]) -> str:
+    run = found[0]
     if found.lastindex:
-        return found[0]
-    code = ord(found[0])
+        return run
+    return _sign(run) if len(run) == 1 else "".join(map(_sign, run))
+
+
+@cache
+def _sign(character: str) -> str:
+    code = ord(character)
     if code < 0x20:
         return chr(0x2400 + code)  # the picture of the control character
     if code == 0x7F:
