@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from finder import compare
+from finder import compare, jsonio
 from finder.adapter import Want
 from finder.errors import BugError, RefusedError
 from finder.get import subagents
@@ -160,6 +160,7 @@ def convert(
     Raises:
         BugError: something differs that should not.
     """
+    jsonio.expect_much()
     done = Conversion(trees=trees)
     for number, tree in enumerate(trees):
         target = staging_for(number)

@@ -19,7 +19,6 @@ from finder import files
 from finder.errors import StoreError
 from finder.model import Json, JsonObject, Problem
 
-_BOM = b"\xef\xbb\xbf"
 # An integer that may not fit 64 bits: orjson would give a float and lose digits.
 _HUGE_INTEGER = rb"(?<![\d.eE+\"-])-?\d{19,}(?![\d.eE\"])"
 _AS_ZEROS = bytes.maketrans(b"123456789", b"0" * 9)
@@ -40,33 +39,40 @@ def loads(data: bytes | str) -> Json:
         ValueError: it is not JSON; the message says where.
     """
     global _patience  # noqa: PLW0603  (it is of the process: orjson is loaded once)
-    raw = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data
-    if len(raw) <= _patience:
-        _patience -= len(raw)
+    if len(data) <= _patience:
+        _patience -= len(data)
         with suppress(ValueError):
-            return _leniently(raw)
-    value = _strictly(raw)
-    return _leniently(raw) if value is _REFUSED else value
+            return _leniently(data)
+    value = _strictly(data)
+    return _leniently(data) if value is _REFUSED else value
+
+
+def expect_much() -> None:
+    """Say that much will be read, or anything written: orjson parses from the first text on."""
+    global _patience  # noqa: PLW0603
+    _patience = 0
 
 
 _patience = _LITTLE
 _REFUSED = object()
 
 
-def _strictly(raw: bytes) -> Json:
+def _strictly(data: bytes | str) -> Json:
     """What orjson makes of it, if that is right; else `_REFUSED`."""
     import orjson
 
     try:
+        raw = data.encode() if isinstance(data, str) else data
         return _REFUSED if _may_have_huge_integers(raw) else orjson.loads(raw)
-    except ValueError:
+    except ValueError:  # also a lone surrogate
         return _REFUSED
 
 
-def _leniently(raw: bytes) -> Json:
+def _leniently(data: bytes | str) -> Json:
     import json
 
-    text = raw.removeprefix(_BOM).decode("utf-8", "surrogateescape")
+    text = data if isinstance(data, str) else data.decode("utf-8", "surrogateescape")
+    text = text.removeprefix("\ufeff")
     try:
         return json.loads(text)
     except RecursionError:

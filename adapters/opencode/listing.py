@@ -138,7 +138,7 @@ class _Listing:
 
     def found(self, want: Want | None) -> list[Session | Problem]:
         seen: set[str] = set()
-        sessions: list[Session | Problem] = []
+        sessions: list[Session] = []
         for table in self._session_tables():
             for row in self._rows(table, want):
                 session = self._header(table, row, want)
@@ -146,6 +146,10 @@ class _Listing:
                 if session is not None and session.ref.id not in seen:
                     seen.add(session.ref.id)
                     sessions.append(session)
+        if want is not None and want.newest is not None and len(sessions) > want.newest:
+            # Of each of two tables the newest were asked for: of these, too, only the newest are
+            # sure to be the newest of all.
+            sessions = sorted(sessions, key=lambda s: -(s.updated or 0))[: want.newest]
         self.problems += unknown_tables(self.connection, self.tables, str(self.path))
         return [*sessions, *self.problems]
 

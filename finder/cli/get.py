@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate, chain, islice
 
+from finder import jsonio
 from finder.cli import declare, options, rows
 from finder.cli.failure import tell_problems
 from finder.cli.output import Query as JsonQuery
@@ -98,6 +99,7 @@ def command(  # noqa: PLR0913  (one parameter for each option)
     )
     printers = {"json": _print_json, "jsonl": _print_lines, "raw": _print_raw}
     if in_json:
+        jsonio.expect_much()
         printers[chosen](reading, expression)
     else:
         write_text(_transcript(reading), setting, pager=pager)

@@ -340,6 +340,20 @@ def test_session_v2_is_read_by_the_columns_it_has(newest: Path) -> None:
     assert [e.text for e in story(newest, "ses_new") if e.type == "text"] == ["hello"]
 
 
+def test_the_newest_of_two_tables_are_the_newest_of_all(newest: Path) -> None:
+    """Both are filled where an older program went on beside a newer one."""
+    change(
+        newest,
+        "CREATE TABLE session_v2 AS SELECT * FROM session",
+        "UPDATE session_v2 SET id = id || 'v2', time_updated = time_updated - 1",
+    )
+    sessions, _ = listed(newest)
+    times = sorted((session.updated or 0 for session in sessions.values()), reverse=True)
+    for count in (1, 2, 5):
+        found, _ = listed(newest, Want(newest=count))
+        assert sorted((s.updated or 0 for s in found.values()), reverse=True) == times[:count]
+
+
 def test_an_unknown_table_with_rows_is_named(newest: Path) -> None:
     change(
         newest,

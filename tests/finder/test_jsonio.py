@@ -156,3 +156,9 @@ def test_a_file_is_parsed_once_for_two_readers(tmp_path: Path) -> None:
         assert jsonio.read(path) == [2]
     assert jsonio.read(path) is not jsonio.read(path)
     assert first == [1]
+
+
+@pytest.mark.parametrize("letter", ["\ud800", "\udce9", "a\udcffb"])
+def test_a_text_with_half_letters_keeps_them(letter: str) -> None:
+    """As a database gives one whose bytes are no UTF-8."""
+    assert jsonio.loads(f'{{"text": "{letter}"}}') == {"text": letter}
