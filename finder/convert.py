@@ -9,16 +9,17 @@ Until all sessions have been written and compared, nothing outside of the privat
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from finder import compare, jsonio
 from finder.adapter import Want
-from finder.errors import BugError, RefusedError
+from finder.errors import BugError, RefusedError, StoreError
 from finder.get import subagents
 from finder.library import Entry, Library
-from finder.model import Event, Ref, Session
+from finder.model import Event, Problem, Ref, Session
 from finder.registry import Registry
-from finder.staging import Receipt, Staging, at_home, planned, tried
+from finder.staging import Receipt, Staging, UnforeseenError, at_home, planned, tried
 from finder.writing import Plan
 
 __all__ = ["planned", "tried"]
@@ -159,6 +160,7 @@ def convert(
 
     Raises:
         BugError: something differs that should not.
+        StoreError: the same, in a file whose events and records contradict each other.
     """
     jsonio.expect_much()
     done = Conversion(trees=trees)
@@ -180,10 +182,12 @@ def convert(
                 way.write(home, events, planned_[place], source)
             for event in events:
                 compare.without_record(event)
-            for way, _ in ways:
-                way.check()
+            with _blaming([session]):
+                for way, _ in ways:
+                    way.check()
             del events
-        accounts = target.finish()
+        with _blaming(tree.sessions):
+            accounts = target.finish()
         done.receipts += [
             replace(account, source=session.ref)
             for account, session in zip(accounts, tree.sessions, strict=True)
@@ -191,3 +195,25 @@ def convert(
         for sidecar in done.sidecars[number:]:
             sidecar.finish()
     return done
+
+
+@contextmanager
+def _blaming(sessions: Sequence[Session]) -> Iterator[None]:
+    """Say it of the source, where that tells of one thing in two ways.
+
+    A file of our own has the events and, beside them, the records of another tool. In its own
+    form a session is written from the records.
+    """
+    try:
+        yield
+    except UnforeseenError as error:
+        source = next((s.ref.store for s in sessions if s.origin is not None), None)
+        if source is None:
+            raise
+        message = f"some events and their own records (raw) say different things:{error.shown}"
+        hint = (
+            "if they were changed by hand, take the records out (jq -c 'del(.raw, .session.raw)'),"
+            " and the events alone are converted; if not, report it, please, with these lines"
+        )
+        problem = Problem(kind="corrupt", path=source, message=message)
+        raise StoreError(problem, hint=hint) from error

@@ -23,6 +23,21 @@ _MOST_SHOWN = 5
 _Taken = tuple[Session, Sequence[Event], Plan, Report]
 
 
+class UnforeseenError(BugError):
+    """What was read back differs from its source, and the encoder gave no reason for it.
+
+    `shown`: the first of the differences, a line each.
+    """
+
+    def __init__(self, session: Session, differences: Sequence[compare.Difference]) -> None:
+        self.shown = "".join(f"\n  {item}" for item in differences[:_MOST_SHOWN])
+        super().__init__(
+            f"{session.ref} would differ in the target in {len(differences)} unforeseen ways, so "
+            f"nothing was written:{self.shown}",
+            hint="this is a bug of the target's adapter; report it, please, with these lines",
+        )
+
+
 class Tried(NamedTuple):
     """What came of encoding one session and reading it back.
 
@@ -332,22 +347,13 @@ def receipt(
         back = compare.recognised(events, read(written.ref), report, plan.ids)
     losses, unexplained = _accounted(taken, written, back)
     if unexplained:
-        raise _unforeseen(session, unexplained)
+        raise UnforeseenError(session, unexplained)
     return Receipt(
         source=session.ref,
         session=written,
         events=len(events),
         losses=tuple(losses),
         exact=None if records is None else found_records == records,
-    )
-
-
-def _unforeseen(session: Session, differences: Sequence[compare.Difference]) -> BugError:
-    shown = "".join(f"\n  {item}" for item in differences[:_MOST_SHOWN])
-    return BugError(
-        f"{session.ref} would differ in the target in {len(differences)} unforeseen ways, so "
-        f"nothing was written:{shown}",
-        hint="this is a bug of the target's adapter; report it, please, with these lines",
     )
 
 

@@ -239,6 +239,32 @@ def test_archives_that_a_session_has_no_more_go_when_it_is_replaced(
     assert sorted(p.name for p in folder.iterdir()) == sorted([*own, "another-chunk-1.md"])
 
 
+def test_events_that_were_changed_beside_their_records_are_no_bug_of_ours(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """As by somebody who takes a secret out of a text, and overlooks that it stands there twice."""
+    shutil.copytree(FIXTURES / "clacky" / "v1.5.1" / "store", tmp_path / "backup")
+    record = min((tmp_path / "backup").rglob("sessions/*.json"))
+    finder = caller(capsys, tmp_path, registry=Registry.installed())
+    assert finder("convert", str(record), "--to", "events", "--out", "x.jsonl").code == 0
+    path = home_of(finder) / "x.jsonl"
+    lines = [jsonio.loads(line) for line in path.read_bytes().splitlines()]
+    next(line for line in lines if line.get("type") == "text")["text"] = "nothing"
+    path.write_bytes(b"\n".join(map(jsonio.dumps, lines)))
+    words = ("convert", str(path), "--to", "clacky", "--out", "back")
+    done = finder(*words)
+    assert done.code == ExitCode.UNREADABLE
+    assert "say different things" in done.err
+    assert "changed text.text at event" in done.err
+    assert "del(.raw, .session.raw)" in done.err
+    assert not (home_of(finder) / "back").exists()
+    for line in lines:
+        line.pop("raw", None)
+        line.get("session", {}).pop("raw", None)
+    path.write_bytes(b"\n".join(map(jsonio.dumps, lines)))
+    assert finder(*words).code == 0
+
+
 def test_of_several_sessions_all_are_written_or_none(call: Calling) -> None:
     finder = call()
     home = home_of(finder)
