@@ -229,9 +229,18 @@ def _record(line: bytes, *, raw: bool) -> JsonObject:
     if end >= 0:
         begun = _parsed(b"".join((memoryview(line)[:end], b"}}")))
         record = mapping(mapping(begun).get("session"))
-        if "events" in record:
+        if "events" in record and not _goes_on(line, end, record):
             return record
     return mapping(mapping(_parsed(line)).get("session"))
+
+
+def _goes_on(line: bytes, end: int, record: JsonObject) -> bool:
+    """Whether what is missing in a header may stand behind its native record.
+
+    It does not where it was written here; other programs have other orders.
+    """
+    missing = (name for name in (*_HEADER, "tool", "parent", "labels") if name not in record)
+    return any(line.find(f'"{name}"'.encode(), end) >= 0 for name in missing)
 
 
 def _session(

@@ -12,7 +12,7 @@ from typing import ClassVar
 import pytest
 
 from adapters.events import Events
-from finder.adapter import Store
+from finder.adapter import Store, Want
 from finder.errors import NotFoundError, StoreError
 from finder.model import Event, Json, Opaque, Problem, Ref, Session, Subagent, Text
 from finder.testing import AdapterContract, stores_below
@@ -203,6 +203,23 @@ def test_what_is_known_of_a_file_is_not_believed_against_it(tmp_path: Path) -> N
     path.unlink()
     with pytest.raises(StoreError):
         texts(path, 105)
+
+
+def test_a_header_is_whole_in_whatever_order_its_keys_are(tmp_path: Path) -> None:
+    for home in (FIXTURES / "opencode", FIXTURES / "opta"):
+        (source, *_) = stores_below(ADAPTER, home)
+        lines = map(json.loads, source.path.read_bytes().splitlines())
+        path = tmp_path / f"{home.name}.jsonl"
+        path.write_text("".join(f"{json.dumps(one, sort_keys=True)}\n" for one in lines))
+        compact = path.read_text().replace('": ', '":').replace(', "', ',"')
+        path.write_text(compact)
+        assert ',"raw":' in compact.splitlines()[1]
+        store = Store("events", "events", path, "file")
+        for raw in (True, False):
+            found = [s for s in ADAPTER.sessions(store, Want(raw=raw)) if isinstance(s, Session)]
+            told = [(s.ref.id, s.title, s.updated, s.origin, s.labels) for s in found]
+            apart = [(s.ref.id, s.title, s.updated, s.origin, s.labels) for s in _sessions(source)]
+            assert told == apart
 
 
 def test_an_id_of_megabytes_takes_little_memory(tmp_path: Path) -> None:
