@@ -89,6 +89,7 @@ class Source:
         self._absent: set[str] = set()
         self._below_known: set[str] = set()
         self._told: tuple[Sought, _Told] | None = None
+        self._given = 0  # when it was last asked: problems, too, each of which may be a session
 
     def listing(self, want: Want) -> list[Session]:
         """The sessions that fit, and perhaps more."""
@@ -103,8 +104,8 @@ class Source:
             self.floor = None
         if not self.whole and self.store.kind == "database":
             found = self._read(lambda: self.adapter.outlines(self.store, want))
-            if want.newest is not None and len(found) >= want.newest and not self.failed:
-                self.floor = min((outline.updated or 0 for outline in found), default=0)
+            if want.newest is not None and self._given >= want.newest and not self.failed:
+                self.floor = _oldest(found)
             return found
         if want.ids is None:
             sessions = self.listing(Want())
@@ -124,10 +125,8 @@ class Source:
         """Like `listing`, for a `want` with `newest`; `before` sessions were given last time."""
         given = self.listing(want)
         limited = not (self.whole or self.failed)
-        exhausted = not limited or len(given) < (want.newest or 0) or len(given) == before
-        # Those without a time come last, so after one of them there can only be more of them.
-        oldest = min((session.updated or 0 for session in given), default=0)
-        self.floor = None if exhausted else oldest
+        exhausted = not limited or self._given < (want.newest or 0) or len(given) == before
+        self.floor = None if exhausted else _oldest(given)
         return given
 
     def lookup(self, ids: Iterable[str]) -> None:
@@ -337,9 +336,11 @@ class Source:
 
     def _read(self, ask: Callable[[], Iterable[T | Problem]]) -> list[T]:
         given: list[T] = []
+        self._given = 0
 
         def read() -> None:
             for item in ask():
+                self._given += 1
                 if isinstance(item, Problem):
                     self._note(item)
                 else:
@@ -375,6 +376,14 @@ class Source:
 def latest_first(candidate: Candidate) -> int:
     """What candidates are ordered by."""
     return -(candidate.updated or 0)
+
+
+def _oldest(given: Sequence[Session | Outline]) -> int:
+    """What no session is newer than that the newest so many leave out.
+
+    Some stores sort a time that is none before all others, so that it tells nothing.
+    """
+    return min((one.updated for one in given if one.updated is not None), default=0)
 
 
 def _of_long_id(session: Session) -> Problem:

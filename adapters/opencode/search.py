@@ -122,13 +122,14 @@ def _dated(
         if "id" not in columns:
             continue
         where, values = condition(connection, table, columns, want)
+        # A row without an id is no session, and must not count as one of the newest.
+        where += f"{' AND' if where else ' WHERE'} typeof(id) = 'text'"
         updated = "time_updated" if "time_updated" in columns else "NULL"
         if most is not None and updated != "NULL":
             where, values = last_updated(connection, table, where, values, most)
         query = f"SELECT id, {updated} AS at FROM {table}{where}"
         for identifier, at in connection.execute(query, values).fetchall():
-            if isinstance(identifier, str):
-                found.setdefault(identifier, at if isinstance(at, int) else None)
+            found.setdefault(identifier, at if isinstance(at, int) else None)
     newest = sorted(found.items(), key=lambda dated: -(dated[1] or 0))
     return newest[:most]
 

@@ -22,7 +22,10 @@ from adapters.opencode.needles import quickest, untouched
 from adapters.opencode.sieve import _ODD, CHANGED, Sieve
 from finder.adapter import Candidate, Store, Want, Word
 from finder.content import fields, hit
+from finder.find import Query, find
+from finder.library import Library
 from finder.model import Session
+from finder.registry import Registry
 from finder.testing import stores_below
 from finder.words import Sought, Term, folded
 from tests.bench.opencode_stores import make_database
@@ -346,3 +349,45 @@ def test_more_and_longer_words_than_sql_can_be_asked_for(store: Store) -> None:
     for want in (Want(words=words), Want(words=((*(w for (w,) in words),),))):
         listed = [s.ref.id for s in ADAPTER.sessions(store, want) if isinstance(s, Session)]
         assert session in listed
+
+
+# -- damage ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def without_ids(tmp_path: Path) -> Store:
+    """Rows without an id, and newer than all others, as only damage makes them."""
+    home = tmp_path / "home"
+    shutil.copytree(FIXTURES / "1.18.33" / "store", home)
+    store = next(iter(stores_below(ADAPTER, home)))
+    with closing(sqlite3.connect(store.path)) as connection, connection:
+        for number in range(search._FIRST_PAGE + 40):
+            connection.execute(
+                "INSERT INTO session (id, project_id, slug, directory, title, version,"
+                " time_created, time_updated) VALUES (?, 'p', '', '/x', ?, '', 1, ?)",
+                (
+                    None if number % 50 == 49 else f"ses_{number:04}",
+                    "a common word" if number > 20 else "common",
+                    4 * 10**12 + number,
+                ),
+            )
+    return store
+
+
+def test_a_row_without_an_id_hides_no_session_from_a_search_in_texts(without_ids: Store) -> None:
+    named = [s for s in ADAPTER.sessions(without_ids) if isinstance(s, Session)]
+    assert sorted(found(without_ids, "::")) == sorted(session.ref.id for session in named)
+
+
+@pytest.mark.parametrize("word", ["word", "common"])
+def test_a_row_without_an_id_hides_no_row(
+    without_ids: Store, word: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ids(limit: int) -> list[str]:
+        library = Library(Registry.of(ADAPTER), [without_ids])
+        rows = find(library, Query(words=(word,), limit=limit)).rows
+        return [row.session.ref.id for row in rows]
+
+    monkeypatch.setattr("finder.search._MOST_RECENT_HITS", 60)
+    for limit in (30, 99, 110, 180):
+        assert ids(limit) == ids(0)[:limit]
