@@ -191,6 +191,32 @@ def test_reading_comes_back_to_the_same_place(pipe: PipeInput, shelf: Shelf) -> 
     assert again.row.session.ref.id == "ses_2"
 
 
+def test_what_was_read_while_the_pager_stood_there_is_shown(
+    pipe: PipeInput, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("finder.cli.picker.work._NEWEST", 3)
+    shelf.kind = "database"
+    free = threading.Event()
+    one = picker(pipe, Paper(), shelf)
+    opened = one.searching.fresh
+
+    def slow() -> Library:
+        assert free.wait(20)
+        return opened()
+
+    one.searching.fresh = slow
+    pipe.send_text(CTRL_O)
+    choice = one.run()
+    assert choice is not None
+    assert choice.deed == "read"
+    free.set()
+    end = time.monotonic() + 10
+    while not one.searching.whole and time.monotonic() < end:
+        time.sleep(0.01)
+    time.sleep(0.1)  # what it says now nobody sees
+    drive(one, pipe, ("4 shown · 4 sessions", ""))
+
+
 def test_a_conversion_asks_where_to(pipe: PipeInput, shelf: Shelf) -> None:
     pipe.send_text(CTRL_X + "letters change nothing" + DOWN + ENTER)
     one = picker(pipe, Paper(), shelf)

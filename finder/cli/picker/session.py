@@ -48,7 +48,9 @@ class Picker:
     output: Output | None = None
     failed: Exception | None = None
     screen: Screen | None = None
+    _stands: Screen | None = None
     _begun: bool = False
+    _held: Library | None = None
     _searcher: Worker[str] = field(init=False)
     _asker: Worker[str] = field(init=False)
     _reader: Worker[bool] = field(init=False)
@@ -121,6 +123,7 @@ class Picker:
 
     def _known(self, library: Library) -> None:
         """More sessions are in memory: what is shown is asked for anew."""
+        self._held = library
 
         def known() -> None:
             self.state.problems = tuple(library.problems)
@@ -148,14 +151,21 @@ class Picker:
             self.screen.take(answer)
 
     def _drawn(self, screen: Screen) -> None:
-        """The screen stands: only now may other work take the time."""
         if self.failed is not None and not screen.app.is_done:
             screen.app.exit(result=None)
             return
-        if not self._begun:
+        if self._stands is not screen:
+            self._stands = screen
+            self._begin()
+        self._peek(screen)
+
+    def _begin(self) -> None:
+        """The screen stands: only now may other work take the time."""
+        if self._held is not None:  # what came while the pager stood there was not shown
+            self._known(self._held)
+        elif not self._begun:
             self._begun = True
             self._reader.ask(True)
-        self._peek(screen)
 
     def _peek(self, screen: Screen) -> None:
         """Have the selected session read, if that has not been asked for yet."""
