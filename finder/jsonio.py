@@ -123,6 +123,8 @@ def quick(value: Json, *, indent: bool = False, sort: bool = False) -> bytes | N
 def _slow_dumps(value: Json, indent: bool, sort: bool) -> bytes:
     import json
 
+    # Set in by its depth, a text grows with the square of it. Some Pythons would go on for long.
+    indent = indent and not _is_deep(value)
     try:
         text = json.dumps(
             value,
@@ -144,18 +146,34 @@ def _slow_dumps(value: Json, indent: bool, sort: bool) -> bytes:
 def _has_odd_float(value: Json) -> bool:
     waiting = [value]
     for item in waiting:
-        inner: Iterable[Json] = ()
         if isinstance(item, float):
             if not isfinite(item):
                 return True
-        elif isinstance(item, dict):
-            inner = item.values()
-        elif isinstance(item, list | tuple):
-            inner = item
-        elif item is not None and not isinstance(item, str | int):
-            inner = _plain(item).values()
-        waiting += [one for one in inner if type(one) not in _ORDINARY]
+        else:
+            waiting += _inner(item)
     return False
+
+
+def _is_deep(value: Json) -> bool:
+    """Whether it is nested over `_MAX_DEPTH` levels."""
+    level = [value]
+    for _ in range(_MAX_DEPTH):
+        level = [one for item in level for one in _inner(item)]
+        if not level:
+            return False
+    return True
+
+
+def _inner(item: Json) -> list[Json]:
+    """What is in a value but for texts, whole numbers and the like."""
+    inner: Iterable[Json] = ()
+    if isinstance(item, dict):
+        inner = item.values()
+    elif isinstance(item, list | tuple):
+        inner = item
+    elif item is not None and not isinstance(item, str | int | float):
+        inner = _plain(item).values()
+    return [one for one in inner if type(one) not in _ORDINARY]
 
 
 def _tokens(value: Json, sort: bool) -> Iterator[str]:

@@ -162,3 +162,12 @@ def test_a_file_is_parsed_once_for_two_readers(tmp_path: Path) -> None:
 def test_a_text_with_half_letters_keeps_them(letter: str) -> None:
     """As a database gives one whose bytes are no UTF-8."""
     assert jsonio.loads(f'{{"text": "{letter}"}}') == {"text": letter}
+
+
+def test_what_is_very_deep_is_not_set_in_by_its_depth() -> None:
+    deep: object = float("nan")
+    for _ in range(950):
+        deep = {"a": [deep]}
+    written = jsonio.dumps(deep, indent=True)
+    assert written == jsonio.dumps(deep)
+    assert b"\n  " in jsonio.dumps({"a": [float("nan")]}, indent=True)
