@@ -72,9 +72,13 @@ class Sieve:
 
     def __init__(self, term: Term) -> None:
         self.term = term
-        runs = dict.fromkeys(run for word in term.words for run in re.split(_BETWEEN, word) if run)
-        self.pieces = tuple(sorted(runs, key=len, reverse=True))
-        self.percent = not all(piece.isascii() and piece.isalnum() for piece in self.pieces)
+        runs = (run for word in term.words for run in re.split(_BETWEEN, word))
+        pieces = dict.fromkeys(piece for piece in map(_without_first_accents, runs) if piece)
+        self.pieces = tuple(sorted(pieces, key=len, reverse=True))
+        # Of the letters that are equal to ASCII ones, names of files have ß.
+        self.percent = not all(
+            piece.isascii() and piece.isalnum() and "ss" not in piece for piece in self.pieces
+        )
         self._is_plain = bool(self.pieces) and all(piece.isascii() for piece in self.pieces)
         letters = frozenset("".join(self.pieces))
         self._odd = [letter for letter in _ODD if not letters.isdisjoint(folded(letter))]
@@ -116,8 +120,17 @@ class Sieve:
         return _watched("".join(self.pieces))
 
 
+def _without_first_accents(run: str) -> str:
+    """An accent behind a line feed is, in JSON, one behind the n that this is escaped with."""
+    starts = (at for at, letter in enumerate(run) if not unicodedata.combining(letter))
+    return run[next(starts, len(run)) :]
+
+
 def _watched(piece: str) -> list[frozenset[str]]:
-    letters = dict.fromkeys(letter for letter in piece if not letter.isascii())
+    # An accent that stands alone may be a part of any letter: folding puts accents in order.
+    letters = dict.fromkeys(
+        letter for letter in piece if not letter.isascii() and not unicodedata.combining(letter)
+    )
     return [_sources(letter) for letter in list(letters)[:_MOST_LETTERS]]
 
 

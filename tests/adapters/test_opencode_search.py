@@ -128,6 +128,22 @@ def test_what_is_no_valid_text_is_looked_for_in_python() -> None:
     assert sieve.may_hold('{"text":"Latte\udce9 "}', not_plainly=True)
 
 
+@pytest.mark.parametrize(
+    ("said", "sought"),
+    [
+        ("e\u0301\u0323k", "\u1eb9\u0301k"),  # folding puts the dot below before the accent
+        ("\u00e9\u0323k", "\u1eb9\u0301k"),
+        ("one\n\u0323two", "\u0323two"),  # JSON writes an n between these
+        ("one\n\u0323", "\u0323"),
+    ],
+)
+def test_accents_are_found_wherever_they_stand(said: str, sought: str) -> None:
+    term = Term(sought)
+    assert term.find(folded(said)) is not None
+    for ensure_ascii in (True, False):
+        assert passes(json.dumps({"text": said}, ensure_ascii=ensure_ascii), term)
+
+
 def test_a_word_that_is_not_there_does_not_pass() -> None:
     text = json.dumps({"text": "Die Größe — is “right” \x1b[31m"}, ensure_ascii=False)
     for word in ("fix", "missing", "timeout", "привет", "設定", "größte", "kelvin"):
@@ -306,7 +322,7 @@ def test_what_a_row_says_in_other_letters_than_its_own_is_found(store: Store) ->
     wanted = next(iter(ADAPTER.sessions(store)))
     assert isinstance(wanted, Session)
     said = {
-        "part": '{"type":"file","mime":"text/x","url":"file:///caf%C3%A9/x%3D%3Ey"}',
+        "part": '{"type":"file","mime":"text/x","url":"file:\\/\\/\\/caf%C3%A9/x%3D%3Ey/stra%C3%9Fe"}',
         "session_message": '{"agent":"build"}',
     }
     session = wanted.ref.id
@@ -325,8 +341,15 @@ def test_what_a_row_says_in_other_letters_than_its_own_is_found(store: Store) ->
             marks = ", ".join(f":{column}" for column in columns)
             connection.execute(f"INSERT INTO {table} VALUES ({marks})", values)
         connection.commit()
-    for word in ("café", "x=>y", "switched"):
+    for word in ("café", "x=>y", "strasse", "switched"):
         assert found(store, word) == [session], word
+
+
+def test_what_is_kept_as_bytes_is_searched(store: Store) -> None:
+    with closing(sqlite3.connect(store.path)) as connection, connection:
+        connection.execute("UPDATE part SET data = CAST(data AS BLOB)")
+    having = {identifier for identifier, _ in _having(store, "the")}
+    assert set() < having <= set(found(store, "the"))
 
 
 def test_a_message_that_cannot_be_parsed_is_searched(store: Store) -> None:
