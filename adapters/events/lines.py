@@ -302,7 +302,9 @@ def events(ref: Ref) -> Iterator[Event]:
 
 def _promised(head: bytes) -> int | None:
     """How many events follow a session's line, if it says so."""
-    counted = _COUNTED.search(head)  # where it stands in what was written here
+    # Before the first record, where it stands in what was written here; not within a record.
+    end = head.find(_RAW) + len(_RAW)
+    counted = _COUNTED.search(head, max(end - 50, 0), end)
     return int(counted[1]) if counted else integer(_record(head, raw=False).get("events"))
 
 

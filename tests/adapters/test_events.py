@@ -222,6 +222,18 @@ def test_a_header_is_whole_in_whatever_order_its_keys_are(tmp_path: Path) -> Non
             assert told == apart
 
 
+def test_what_a_record_counts_is_not_what_the_file_promises(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    for count in (1, 2):
+        raw = '"raw":{"q":1,"events":7,"raw":3}'
+        path.write_text(
+            f'{{"session":{{"events":{count},"id":"ses_1",{raw},"tool":"t"}}}}\n'
+            '{"type":"text","text":"text"}\n'
+        )
+        kinds = [event.type for event in ADAPTER.events(Ref("events", str(path), "ses_1"))]
+        assert kinds == ["text", "opaque"][:count]
+
+
 def test_an_id_of_megabytes_takes_little_memory(tmp_path: Path) -> None:
     path = tmp_path / "long.jsonl"
     path.write_text('{"schema":"session-finder-events/1"}\n')
