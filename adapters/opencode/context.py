@@ -125,7 +125,7 @@ def _old_summaries(messages: Sequence[StoredMessage]) -> frozenset[int]:
     return frozenset(
         position
         for position, message in enumerate(messages)
-        if is_summary(message) and message.info.get("parentID") not in asked
+        if is_summary(message) and (string(message.info.get("parentID")) or "") not in asked
     )
 
 

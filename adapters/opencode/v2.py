@@ -246,7 +246,7 @@ def _tool(row: StoredRow, content: JsonObject, labels: Labels) -> Iterator[Event
     )
     for item in array(state.get("content")):
         file = mapping(item)
-        if file.get("type") not in {"text", None}:
+        if file.get("type") not in ("text", None):
             shape = {**file, "url": file.get("url") or file.get("uri")}
             yield file_attachment(shape, record=row.id, message=row.id, role="tool", labels=labels)
 

@@ -252,6 +252,19 @@ def test_summaries_cut_the_context_in_each_version() -> None:
         assert marks, case
 
 
+@pytest.mark.parametrize("answered", [{}, [], 7, None])
+def test_a_summary_may_name_anything_as_what_it_answers(
+    copied: Callable[[str], Store], answered: object
+) -> None:
+    store = copied("fieldguide")
+    path = next(
+        p for p in sorted(store.path.rglob("msg_*.json")) if _json(p).get("summary") is True
+    )
+    path.write_text(json.dumps({**_json(path), "parentID": answered}))
+    told = story(store, path.parent.name)
+    assert any("summary" in event.labels for event in told)
+
+
 def test_what_a_person_typed_is_never_synthetic() -> None:
     for case in ("0.1.174", "0.5.29", "1.1.65", "fieldguide"):
         for store in stores_below(ADAPTER, FIXTURES / case / "store"):
