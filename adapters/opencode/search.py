@@ -316,11 +316,12 @@ class _Search:
         """The condition that a row says something in other letters than those it is kept in."""
         text = source.text
         hidden = [f"{text} GLOB '*;base64,*' AND {text} GLOB '*data:text*'", *source.hidden]
+        hidden.append(f"typeof({text}) = 'blob'")  # LIKE and GLOB may not look into it
         if source is _PARTS and self.files.outputs:
             # The full text of a result that was cut is in a file, which the part names.
             hidden.append(f"{text} GLOB '*Path\"*tool_*'")
         if any(sieve.percent for sieve in self.sieves):
-            hidden.append(f"{text} GLOB '*file://*%*'")
+            hidden.append(f"{text} GLOB '*file:*%*'")  # the slashes may be escaped
         return f"({' OR '.join(hidden)})"
 
     def _has(self, connection: sqlite3.Connection, session: str, marks: list[_Mark]) -> bool:

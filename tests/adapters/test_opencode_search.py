@@ -322,7 +322,7 @@ def test_what_a_row_says_in_other_letters_than_its_own_is_found(store: Store) ->
     wanted = next(iter(ADAPTER.sessions(store)))
     assert isinstance(wanted, Session)
     said = {
-        "part": '{"type":"file","mime":"text/x","url":"file:\\/\\/\\/caf%C3%A9/x%3D%3Ey/stra%C3%9Fe"}',
+        "part": '{"type":"file","mime":"a/b","url":"file:\\/\\/\\/caf%C3%A9/x%3D%3Ey/stra%C3%9Fe"}',
         "session_message": '{"agent":"build"}',
     }
     session = wanted.ref.id
