@@ -101,7 +101,8 @@ def _parts(fetch: Fetch) -> Iterator[sqlite3.Row]:
     yield from fetch.connection.execute(query, session)
     if "session_id" in columns:
         query = (
-            f"{select} WHERE session_id = ?1 AND message_id NOT IN (SELECT id FROM message)"
+            f"{select} WHERE session_id = ?1"
+            " AND NOT EXISTS (SELECT 1 FROM message WHERE message.id = part.message_id)"
             " ORDER BY message_id, id"
         )
         yield from fetch.connection.execute(query, session)

@@ -224,7 +224,7 @@ class _Listing:
             counts.append(
                 "(SELECT count(*) FROM session_message v WHERE v.session_id = s.id"
                 f" AND v.type IN ({types})"
-                + (" AND v.id NOT IN (SELECT id FROM message)" if counts else "")
+                + (" AND NOT EXISTS (SELECT 1 FROM message m WHERE m.id = v.id)" if counts else "")
                 + ")"
             )
         return " + ".join(counts) or "NULL"

@@ -354,6 +354,19 @@ def test_the_newest_of_two_tables_are_the_newest_of_all(newest: Path) -> None:
         assert sorted((s.updated or 0 for s in found.values()), reverse=True) == times[:count]
 
 
+def test_a_message_without_an_id_takes_no_others_from_the_count(newest: Path) -> None:
+    change(
+        newest,
+        "INSERT INTO session_message (id, session_id, type, time_created, time_updated, data, seq)"
+        " SELECT 'msg_newer', id, 'user', 1, 1, '{}', 9999 FROM session LIMIT 1",
+    )
+    before = {name: session.messages or 0 for name, session in listed(newest)[0].items()}
+    others = "session_id, time_created, time_updated, data"
+    change(newest, f"INSERT INTO message (id, {others}) SELECT NULL, {others} FROM message LIMIT 1")
+    after = {name: session.messages or 0 for name, session in listed(newest)[0].items()}
+    assert sum(after.values()) == sum(before.values()) + 1
+
+
 def test_an_unknown_table_with_rows_is_named(newest: Path) -> None:
     change(
         newest,
@@ -419,6 +432,10 @@ def test_a_part_without_its_message_is_shown(newest: Path) -> None:
     lost = [e for e in story(newest, identifier) if e.type == "opaque" and e.problem]
     assert lost
     assert all("message is not in the database" in (e.problem or "") for e in lost)
+    others = "session_id, time_created, time_updated, data"
+    change(newest, f"INSERT INTO message (id, {others}) SELECT NULL, {others} FROM message LIMIT 1")
+    told = story(newest, identifier)  # in SQL nothing is known to differ from an id that is none
+    assert [e for e in told if e.type == "opaque" and e.problem] == lost
 
 
 @pytest.mark.parametrize("want", [None, Want(raw=False)])
