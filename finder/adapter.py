@@ -225,6 +225,9 @@ class Adapter(ABC):
     can: ClassVar[Can]
     # What ``convert --to`` calls this format; None if it is only read.
     target: ClassVar[str | None] = None
+    # Whether `encode` uses the records (`raw`) of other tools' sessions, too. One that does not
+    # should say so: without them a session takes half of the memory while it is converted.
+    foreign_records: ClassVar[bool] = True
 
     @abstractmethod
     def discover(self, places: Places) -> Iterator[Store | Problem]:
@@ -379,13 +382,6 @@ class Adapter(ABC):
         this very tool keeps its own, unless `salt` asks for a copy's.
         """
         raise NotImplementedError(f"{self.name} does not write")
-
-    def uses_records(self, session: Session) -> bool:
-        """Whether `encode` looks at the records (`raw`) of this session's messages and content.
-
-        Without that they need not be kept: they are most of what a session takes in memory.
-        """
-        return session.ref.tool == self.tool
 
     def encode(
         self, session: Session, events: Sequence[Event], plan: Plan, report: Report

@@ -132,6 +132,11 @@ def at_home(session: Session) -> Session:
     return session._replace(ref=ref, origin=None)
 
 
+def uses_records(adapter: Adapter, session: Session) -> bool:
+    """Whether an adapter writes the session with the help of its native records."""
+    return adapter.foreign_records or session.ref.tool == adapter.tool
+
+
 # -- files -----------------------------------------------------------------------------------
 
 
@@ -149,7 +154,7 @@ class FileStaging:
         return self.adapter.target_id(session, salt)
 
     def uses_records(self, session: Session) -> bool:
-        return self.adapter.uses_records(session)
+        return uses_records(self.adapter, session)
 
     def write(self, session: Session, events: Sequence[Event], plan: Plan, source: str) -> None:
         report = Report()
@@ -245,7 +250,7 @@ class StoreStaging:
         return self.adapter.target_id(session, salt)
 
     def uses_records(self, session: Session) -> bool:
-        return self.adapter.uses_records(session)
+        return uses_records(self.adapter, session)
 
     def write(self, session: Session, events: Sequence[Event], plan: Plan, source: str) -> None:
         report = Report()

@@ -24,6 +24,7 @@ class Clacky(Adapter):
     name: ClassVar[str] = "clacky"
     tool: ClassVar[str] = "clacky"
     target: ClassVar[str | None] = "clacky"
+    foreign_records: ClassVar[bool] = False
     title: ClassVar[str] = "OpenClacky: sessions, archives, trash, exports"
     can: ClassVar[Can] = Can(
         compaction=True,

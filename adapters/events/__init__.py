@@ -92,9 +92,6 @@ class Events(Adapter):
             return session.ref.id
         return f"{session.ref.id}-{derived_id(session.ref, 8, '0123456789abcdef', salt)}"
 
-    def uses_records(self, session: Session) -> bool:
-        return True
-
     def encode(
         self, session: Session, events: Sequence[Event], plan: Plan, report: Report
     ) -> Draft:

@@ -38,6 +38,7 @@ class OpenCodeExport(Adapter):
     tool: ClassVar[str] = "opencode"
     title: ClassVar[str] = "OpenCode export or share, one JSON file"
     target: ClassVar[str | None] = "opencode"
+    foreign_records: ClassVar[bool] = False
     can: ClassVar[Can] = Can(
         subagents=True,
         compaction=True,

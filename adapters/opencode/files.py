@@ -45,6 +45,7 @@ class OpenCodeFiles(Adapter):
     tool: ClassVar[str] = "opencode"
     title: ClassVar[str] = "OpenCode session files (0.1 to 1.1)"
     target: ClassVar[str | None] = "opencode-files"
+    foreign_records: ClassVar[bool] = False
     can: ClassVar[Can] = Can(
         subagents=True,
         compaction=True,

@@ -47,6 +47,7 @@ class Opta(Adapter):
     name: ClassVar[str] = "opta"
     tool: ClassVar[str] = "opta"
     target: ClassVar[str | None] = "opta"
+    foreign_records: ClassVar[bool] = False
     title: ClassVar[str] = "Opta: chat, daemon and desktop sessions, recovery files, exports"
     # What a chat file holds, the only form that can be resumed: times and tokens of single messages
     # stand in the daemon's log alone, thoughts in the desktop's.
