@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from adapters.opencode.conditions import condition, last_updated
 from adapters.opencode.schema import (
@@ -22,6 +22,8 @@ from finder import sqlite
 from finder.adapter import LONGEST_ID, LONGEST_NAME, Names, Outline, Want
 from finder.jsonio import integer, mapping, string
 from finder.model import JsonObject, Problem, Ref, Session
+
+T = TypeVar("T", Session, Outline)
 
 # What a header is made of, where the record itself is not asked for.
 _BRIEF = (
@@ -146,12 +148,8 @@ class _Listing:
                 if session is not None and session.ref.id not in seen:
                     seen.add(session.ref.id)
                     sessions.append(session)
-        if want is not None and want.newest is not None and len(sessions) > want.newest:
-            # Of each of two tables the newest were asked for: of these, too, only the newest are
-            # sure to be the newest of all.
-            sessions = sorted(sessions, key=lambda s: -(s.updated or 0))[: want.newest]
         self.problems += unknown_tables(self.connection, self.tables, str(self.path))
-        return [*sessions, *self.problems]
+        return [*_newest(sessions, want), *self.problems]
 
     def outlines(self, want: Want | None) -> list[Outline | Problem] | None:
         judged, newest = (want.judged, want.newest) if want is not None else (False, None)
@@ -177,10 +175,7 @@ class _Listing:
                     fields = self._judged(identifier, rest) if judged else ()
                     found[identifier] = Outline(identifier, same, integer(updated), *fields)
         self.problems += unknown_tables(self.connection, self.tables, str(self.path))
-        outlines = list(found.values())
-        if newest is not None and len(outlines) > newest:  # there are two tables
-            outlines = sorted(outlines, key=lambda o: -(o.updated or 0))[:newest]
-        return [*outlines, *self.problems]
+        return [*_newest(list(found.values()), want), *self.problems]
 
     def _judged(
         self, identifier: str, values: list[Any]
@@ -367,6 +362,13 @@ def _flat(text: str) -> JsonObject:
     if "\\" in text or text.count("{") != 1:
         return _data(text)
     return dict(re.findall(r'"(\w+)"\s*:\s*"([^"]*)"', text))
+
+
+def _newest(found: list[T], want: Want | None) -> list[T]:
+    """Of each of two tables the newest were asked for: of these only so many are surely it."""
+    if want is None or want.newest is None or len(found) <= want.newest:
+        return found
+    return sorted(found, key=lambda one: -(one.updated or 0))[: want.newest]
 
 
 def _put_away(archived: object) -> bool:
