@@ -19,6 +19,7 @@ also beside the program that uses the database.
 from __future__ import annotations
 
 import contextlib
+import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -110,15 +111,9 @@ def _beside(path: Path, suffix: str) -> Path:
 
 def stamp(path: Path) -> str:
     """Changes whenever the database does, also where another takes its place, as large and old."""
-
-    def which(file: Path) -> tuple[int, int] | None:
-        try:
-            found = file.stat()
-        except OSError:
-            return None
-        return found.st_ino, found.st_ctime_ns
-
-    return str((_signature(path), which(path), which(_beside(path, "-wal"))))
+    found = map(_status, (path, _beside(path, "-wal")))
+    which = (None if one is None else (one.st_ino, one.st_ctime_ns) for one in found)
+    return str((_signature(path), *which))
 
 
 def is_settled(path: Path) -> bool:
@@ -132,15 +127,15 @@ def is_settled(path: Path) -> bool:
 
 def _signature(path: Path) -> tuple[tuple[int, int] | None, ...]:
     """Size and modification time of the database and of the logs beside it."""
+    found = map(_status, (path, _beside(path, "-wal"), _beside(path, "-journal")))
+    return tuple(None if one is None else (one.st_size, one.st_mtime_ns) for one in found)
 
-    def of(file: Path) -> tuple[int, int] | None:
-        try:
-            found = file.stat()
-        except OSError:
-            return None
-        return found.st_size, found.st_mtime_ns
 
-    return of(path), of(_beside(path, "-wal")), of(_beside(path, "-journal"))
+def _status(file: Path) -> os.stat_result | None:
+    try:
+        return file.stat()
+    except OSError:
+        return None
 
 
 def _read_copy(path: Path, work: Work[T]) -> T:
