@@ -139,6 +139,11 @@ class Candidate(NamedTuple):
     updated: int | None
 
 
+def latest_first(candidate: Candidate) -> int:
+    """What candidates are ordered by."""
+    return -(candidate.updated or 0)
+
+
 class Outline(NamedTuple):
     """Where a session stands in a listing; `parent`: its id; `updated`: milliseconds UTC.
 
@@ -309,7 +314,7 @@ class Adapter(ABC):
                 yield found
             else:
                 sessions.append(Candidate(found.ref, found.updated))
-        yield from sorted(sessions, key=lambda c: -(c.updated or 0))
+        yield from sorted(sessions, key=latest_first)
 
     def outlines(self, store: Store, want: Want | None = None) -> Iterator[Outline | Problem]:
         """Like `sessions`, for a listing of very many: their headers are asked for in turn.

@@ -12,7 +12,16 @@ from contextlib import AbstractContextManager, nullcontext
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from finder.adapter import LONGEST_ID, Adapter, Candidate, Names, Outline, Store, Want
+from finder.adapter import (
+    LONGEST_ID,
+    Adapter,
+    Candidate,
+    Names,
+    Outline,
+    Store,
+    Want,
+    latest_first,
+)
 from finder.errors import NotFoundError, StoreError
 from finder.model import Problem, Ref, Session
 
@@ -371,11 +380,6 @@ class Source:
         self.problems.setdefault(problem)
         if problem.path == str(self.store.path) and problem.record is None:
             self.failed = True  # not one record, but the store
-
-
-def latest_first(candidate: Candidate) -> int:
-    """What candidates are ordered by."""
-    return -(candidate.updated or 0)
 
 
 def _oldest(given: Sequence[Session | Outline]) -> int:

@@ -20,13 +20,13 @@ from typing import TYPE_CHECKING, NamedTuple
 from zlib import crc32
 
 from finder import files
-from finder.adapter import Candidate, Want
+from finder.adapter import Candidate, Want, latest_first
 from finder.errors import FinderError
-from finder.source import Source, latest_first
 
 if TYPE_CHECKING:
     import sqlite3
 
+    from finder.source import Source
     from finder.words import Sought
 
 VERSION = "finder text index 1"

@@ -12,7 +12,7 @@ import heapq
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
-from finder.adapter import Candidate
+from finder.adapter import Candidate, latest_first
 from finder.find import ORDERS, Answer, Heard, Query, Row, find, is_archived
 from finder.library import Key, Library, key_of
 from finder.source import Source
@@ -61,7 +61,7 @@ class _TextSearch:
 
     def _search(self, limit: int) -> bool:
         """Look for rows until there are enough; whether all sessions were looked at."""
-        merged = heapq.merge(*self._streams(), key=lambda found: -(found[1].updated or 0))
+        merged = heapq.merge(*self._streams(), key=lambda found: latest_first(found[1]))
         with self.library.kept_open():
             while batch := list(islice(merged, _AT_ONCE)):
                 if self._are_enough(batch, limit):
