@@ -139,6 +139,19 @@ def picker(pipe: PipeInput, paper: Paper, *shelves: Shelf, adapter: Memory | Non
     )
 
 
+def held_back(one: Picker) -> threading.Event:
+    """Until this is set, the stores are not opened again, from which all sessions are read."""
+    free = threading.Event()
+    opened = one.searching.fresh
+
+    def slow() -> Library:
+        assert free.wait(20)
+        return opened()
+
+    one.searching.fresh = slow
+    return free
+
+
 def run(one: Picker) -> Choice | None:
     try:
         return one.run()
@@ -196,15 +209,8 @@ def test_what_was_read_while_the_pager_stood_there_is_shown(
 ) -> None:
     monkeypatch.setattr("finder.cli.picker.work._NEWEST", 3)
     shelf.kind = "database"
-    free = threading.Event()
     one = picker(pipe, Paper(), shelf)
-    opened = one.searching.fresh
-
-    def slow() -> Library:
-        assert free.wait(20)
-        return opened()
-
-    one.searching.fresh = slow
+    free = held_back(one)
     pipe.send_text(CTRL_O)
     choice = one.run()
     assert choice is not None
@@ -465,15 +471,8 @@ def test_the_first_letters_find_while_all_sessions_are_still_read(
     pipe: PipeInput, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("finder.cli.picker.work._NEWEST", 3)
-    free = threading.Event()
     one = picker(pipe, Paper(), shelf)
-    opened = one.searching.fresh
-
-    def slow() -> Library:
-        assert free.wait(20)
-        return opened()
-
-    one.searching.fresh = slow
+    free = held_back(one)
     try:
         steps = [("▌", "pa"), ("2+ shown · reading all of them", DOWN), ("▌ mem Login page", "q")]
         drive(one, pipe, *steps, ("None of the newest matches.", ""))
