@@ -20,6 +20,7 @@ from finder.registry import Registry
 from finder.writing import Draft, Installation, Loss, Plan, Report
 
 _MOST_SHOWN = 5
+_BUFFER = 1 << 18  # many small pieces written in few large ones take half the time
 _Taken = tuple[Session, Sequence[Event], Plan, Report]
 
 
@@ -206,7 +207,7 @@ def laid_out(draft: Draft, root: Path) -> None:
         path = root / safe(file.path)
         path.parent.mkdir(parents=True, exist_ok=True)
         if file.appended or not path.exists():
-            with path.open("ab") as out:
+            with path.open("ab", _BUFFER) as out:
                 out.writelines(file.pieces)
         elif path.read_bytes() != b"".join(file.pieces):
             raise BugError(f"two sessions have different things to write to {file.path!r}")
