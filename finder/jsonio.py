@@ -236,10 +236,13 @@ class Parsed(NamedTuple):
     strict: bool
 
 
+def kept(path: Path) -> Parsed | None:
+    """What `loads_of` made of a file for its first reader: the second one need not read it."""
+    return _kept.pop(path, None) if _kept else None
+
+
 def loads_of(path: Path, data: bytes) -> Parsed:
     """Like `loads`, for what is in a file."""
-    if _kept is not None and path in _kept:
-        return _kept.pop(path)
     value = _strictly(data)
     strict = value is not _REFUSED
     parsed = Parsed(value if strict else _leniently(data), strict)
@@ -255,6 +258,9 @@ def read(path: Path) -> Json:
         StoreError: the file cannot be read, is empty, or is not JSON. Its problem names the
             file and the place in it.
     """
+    known = kept(path)
+    if known is not None:
+        return known.value
     data = files.read(path)
     if is_blank(data):
         raise StoreError(Problem(kind="empty", path=str(path), message="the file is empty"))

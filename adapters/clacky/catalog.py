@@ -163,15 +163,10 @@ def read(file: File) -> tuple[JsonObject, list[Problem]]:
     Raises:
         StoreError: the file cannot be read, or is not a session.
     """
-    data = file.read()
+    known = jsonio.kept(file.path)
+    data = b"" if known is not None and known.strict else file.read()
     path = str(file.path)
-    if jsonio.is_blank(data):
-        raise StoreError(Problem(kind="empty", path=path, message="the file is empty"))
-    try:
-        record, strict = jsonio.loads_of(file.path, data)
-    except ValueError as error:
-        message = f"not valid JSON ({error}); it may be damaged or still being written"
-        raise StoreError(Problem(kind="corrupt", path=path, message=message)) from None
+    record, strict = known or _parsed(file.path, data)
     if not isinstance(record, dict):
         message = f"holds a JSON {jsonio.json_type(record)} where a session is expected"
         raise StoreError(Problem(kind="foreign", path=path, message=message))
@@ -179,6 +174,16 @@ def read(file: File) -> tuple[JsonObject, list[Problem]]:
         message = "is JSON but no session: it lacks a session_id or the list of messages"
         raise StoreError(Problem(kind="foreign", path=path, message=message))
     return record, list(_oddities(path, record, None if strict else data))
+
+
+def _parsed(path: Path, data: bytes) -> jsonio.Parsed:
+    if jsonio.is_blank(data):
+        raise StoreError(Problem(kind="empty", path=str(path), message="the file is empty"))
+    try:
+        return jsonio.loads_of(path, data)
+    except ValueError as error:
+        message = f"not valid JSON ({error}); it may be damaged or still being written"
+        raise StoreError(Problem(kind="corrupt", path=str(path), message=message)) from None
 
 
 def _oddities(path: str, record: JsonObject, data: bytes | None) -> Iterator[Problem]:

@@ -146,11 +146,12 @@ def test_the_first_byte_that_is_not_utf8_is_found(place: int, broken: bytes, let
     assert jsonio.not_utf8(before + broken[:-1]) == (None if broken == b"\xff" else len(before))
 
 
-def test_a_file_is_parsed_once_for_two_readers(tmp_path: Path) -> None:
+def test_a_file_is_read_and_parsed_once_for_two_readers(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     path.write_bytes(b"[1]")
     with jsonio.read_twice():
         first = jsonio.read(path)
+        path.unlink()
         assert jsonio.read(path) is first
         path.write_bytes(b"[2]")
         assert jsonio.read(path) == [2]
