@@ -10,6 +10,7 @@ import contextlib
 import os
 import stat
 from collections.abc import Iterator
+from operator import methodcaller
 from pathlib import Path
 
 from finder.errors import StoreError, WriteError
@@ -17,6 +18,7 @@ from finder.model import Problem
 
 # A session file larger than this is named as a problem, not read into memory.
 MAX_FILE_BYTES = 512 * 1024 * 1024
+_FIRST = 1 << 16  # bytes that are read at once, where perhaps a few are enough
 
 
 def read(path: Path, limit: int = MAX_FILE_BYTES) -> bytes:
@@ -46,23 +48,16 @@ def lines(path: Path, limit: int = MAX_FILE_BYTES, start: int = 0) -> Iterator[b
 
     `start`: the first byte of the first of them.
     """
-    pending: list[bytes] = []
-    for chunk in chunks(path, limit, start):
-        first, *rest = chunk.split(b"\n")
-        pending.append(first)
-        if rest:
-            line, pending = b"".join(pending), rest[-1:]
-            yield line
-            del line  # of megabytes, perhaps, and whoever has it may be done with it
-            yield from rest[:-1]
-    if pending and (line := b"".join(pending)):
-        pending.clear()
-        yield line
+    with _opened(path, limit) as descriptor:
+        os.lseek(descriptor, start, os.SEEK_SET)
+        with os.fdopen(descriptor, "rb", _FIRST, closefd=False) as stream:
+            # None is held here: it may be of megabytes, and whoever has it may be done with it.
+            yield from map(methodcaller("removesuffix", b"\n"), stream)
 
 
 def chunks(path: Path, limit: int = MAX_FILE_BYTES, start: int = 0) -> Iterator[bytes]:
     """The bytes of a regular file from one on, in pieces that grow to a megabyte; like `read`."""
-    size = 1 << 16
+    size = _FIRST
     with _opened(path, limit) as descriptor:
         os.lseek(descriptor, start, os.SEEK_SET)
         while chunk := os.read(descriptor, size):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import os
 import tracemalloc
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 
@@ -170,18 +171,22 @@ def test_a_file_of_many_sessions_is_not_gone_through_for_each(
     path = tmp_path / "many.jsonl"
     many(path, 500)
     read = 0
-    real = os.read
 
-    def counted(descriptor: int, size: int) -> bytes:
-        nonlocal read
-        data = real(descriptor, size)
-        read += len(data)
-        return data
+    class Counted(io.FileIO):
+        def readinto(self, buffer: Any, /) -> int:
+            nonlocal read
+            count = super().readinto(buffer)
+            read += count
+            return count
 
-    monkeypatch.setattr(os, "read", counted)
+    def opened(descriptor: int, mode: str, size: int, closefd: bool) -> io.BufferedReader:
+        return io.BufferedReader(Counted(descriptor, mode, closefd), size)
+
+    monkeypatch.setattr(os, "fdopen", opened)
     for number in reversed(range(500)):
         assert texts(path, number) == [f"text {turn} of {number}" for turn in range(3)]
-    assert read < 2 * path.stat().st_size + 500 * (1 << 16) < path.stat().st_size * 500 / 10
+    size = path.stat().st_size
+    assert size < read < 2 * size + 500 * (1 << 16) < size * 500 / 10
 
 
 def test_what_is_known_of_a_file_is_not_believed_against_it(tmp_path: Path) -> None:

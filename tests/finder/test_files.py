@@ -27,6 +27,17 @@ def test_read_and_head(tmp_path: Path) -> None:
     assert files.head(path, 2) == b"\r\n"
 
 
+@pytest.mark.parametrize("end", [b"", b"\n", b"\n\n", b"\nlast"])
+def test_lines_are_without_their_ends_however_long(tmp_path: Path, end: bytes) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(b"a\r\n\n\x85\x0b\n" + b"x" * 200_000 + end)
+    expected = [b"a\r", b"", b"\x85\x0b", b"x" * 200_000, *end.split(b"\n")[1:]]
+    assert list(files.lines(path)) == expected[: None if expected[-1] else -1]
+    assert next(files.lines(path, start=4)) == b"\x85\x0b"
+    with pytest.raises(StoreError):
+        next(files.lines(path, limit=1000))
+
+
 def test_what_is_no_readable_file_is_named(tmp_path: Path) -> None:
     large = tmp_path / "large"
     large.write_bytes(b"x" * 1001)
