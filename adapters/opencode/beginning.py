@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from adapters.opencode.context import is_summary, is_unfinished
 from adapters.opencode.fetch import IN_ORDER, Fetch, message_of, parts_of
+from adapters.opencode.rows import text
 from adapters.opencode.stored import StoredMessage
 from finder.jsonio import string
 
@@ -26,18 +27,22 @@ def beginning(fetch: Fetch, first: int) -> list[StoredMessage] | None:
 
     None: the session has no more, or only all of its messages tell of the first.
     """
-    early = [message_of(r, {}) for r in fetch("message", "session_id", *IN_ORDER, most=first + 1)]
+    read = fetch.reader("message")
+    rows = fetch("message", "session_id", *IN_ORDER, most=first + 1)
+    early = [message_of(one, {}) for one in map(read, rows)]
     if len(early) <= first or _hang_on_later(early):
         return None
     known = {message.id for message in early}
     rows = fetch("message", "session_id", *IN_ORDER, where=_MAY_BE_SUMMARY)
-    later = (message_of(row, {}) for row in rows if str(row["id"]) not in known)
+    later = (message_of(read(row), {}) for row in rows if str(text(row["id"])) not in known)
     found = [*early, *(message for message in later if is_summary(message))]
     # What a summary answers has a part that says from where on the context was left.
     asked = {_answered(message) for message in found if is_summary(message)}
-    parts = parts_of(fetch.having("part", "message_id", [*known, *(asked - known)], " ORDER BY id"))
+    owners = [*known, *(asked - known)]
+    parts = parts_of(fetch, fetch.having("part", "message_id", owners, " ORDER BY id"))
     unread = asked - {message.id for message in found}
-    prompts = [message_of(row, parts) for row in fetch.having("message", "id", list(unread))]
+    answered = fetch.having("message", "id", list(unread))
+    prompts = [message_of(one, parts) for one in map(read, answered)]
     return [
         *(message._replace(parts=parts.get(message.raw["id"], ())) for message in found),
         *(message for message in prompts if message.raw["session_id"] == fetch.session),

@@ -8,7 +8,7 @@ from functools import partial
 from typing import NamedTuple
 
 from adapters.opencode import v2
-from adapters.opencode.rows import JSON_COLUMNS, data_of, record, text
+from adapters.opencode.rows import JSON_COLUMNS, Reader, Record, data_of, text
 from adapters.opencode.schema import Tables
 from adapters.opencode.stored import ReadLater, StoredMessage, StoredPart
 from finder import sqlite
@@ -63,6 +63,10 @@ class Fetch(NamedTuple):
             query = f"{self.select(table)} WHERE {key} IN ({marks}){more}"
             yield from self.connection.execute(query, some)
 
+    def reader(self, table: str) -> Reader:
+        """What makes records of a table's rows."""
+        return Reader(table, self.tables.get(table, ()))
+
     def select(self, table: str) -> str:
         """What asks for all columns of a table that is there.
 
@@ -80,8 +84,9 @@ class Fetch(NamedTuple):
 
 def messages(fetch: Fetch) -> tuple[list[StoredMessage], list[StoredPart]]:
     """All messages with their parts, and the parts whose message is gone."""
-    parts = parts_of(_parts(fetch))
-    found = [message_of(row, parts) for row in fetch("message", "session_id", *IN_ORDER)]
+    parts = parts_of(fetch, _parts(fetch))
+    rows = fetch("message", "session_id", *IN_ORDER)
+    found = [message_of(one, parts) for one in map(fetch.reader("message"), rows)]
     known = {message.raw["id"] for message in found}
     return found, [part for of, own in parts.items() if of not in known for part in own]
 
@@ -108,47 +113,52 @@ def _parts(fetch: Fetch) -> Iterator[sqlite3.Row]:
         yield from fetch.connection.execute(query, session)
 
 
-def parts_of(rows: Iterable[sqlite3.Row]) -> Parts:
+def parts_of(fetch: Fetch, rows: Iterable[sqlite3.Row]) -> Parts:
     """Rows of ``part`` by the message that they belong to."""
+    read, columns = fetch.reader("part"), fetch.tables.get("part", ())
+    place = columns.index("message_id") if "message_id" in columns else None
     found: dict[Json, list[sqlite3.Row]] = {}
     for row in rows:
-        found.setdefault(text(column(row, "message_id")), []).append(row)
-    return {message: ReadLater(partial(map, part_of, own)) for message, own in found.items()}
+        found.setdefault(None if place is None else text(row[place]), []).append(row)
+    return {message: ReadLater(partial(_read, read, own)) for message, own in found.items()}
 
 
-def message_of(row: sqlite3.Row, parts: Parts) -> StoredMessage:
-    """A row of ``message`` and those of these parts that are its own."""
-    raw, problem = record("message", row)
-    data, wrong = data_of(raw)
+def _read(read: Reader, rows: list[sqlite3.Row]) -> Iterator[StoredPart]:
+    return map(part_of, map(read, rows))
+
+
+def message_of(found: Record, parts: Parts) -> StoredMessage:
+    """A record of ``message`` and those of these parts that are its own."""
+    raw, _ = found
+    data, problem = data_of(found)
     return StoredMessage(
-        id=str(row["id"]),
-        info={**data, "id": row["id"], "sessionID": row["session_id"]},
+        id=str(raw["id"]),
+        info={**data, "id": raw["id"], "sessionID": raw["session_id"]},
         raw=raw,
         parts=parts.get(raw["id"], ()),
-        at=integer(column(row, "time_created"))
-        or integer(mapping(data.get("time")).get("created")),
-        problem=problem or wrong,
+        at=integer(raw.get("time_created")) or integer(mapping(data.get("time")).get("created")),
+        problem=problem,
     )
 
 
-def part_of(row: sqlite3.Row) -> StoredPart:
-    """A row of ``part``."""
-    raw, problem = record("part", row)
-    data, wrong = data_of(raw)
-    return StoredPart(id=str(row["id"]), info=data, raw=raw, problem=problem or wrong)
+def part_of(found: Record) -> StoredPart:
+    """A record of ``part``."""
+    raw, _ = found
+    data, problem = data_of(found)
+    return StoredPart(str(raw["id"]), data, raw, problem)
 
 
-def row_of(row: sqlite3.Row) -> v2.StoredRow:
-    """A row of ``session_message``."""
-    raw, problem = record("session_message", row)
-    data, wrong = data_of(raw)
+def row_of(found: Record) -> v2.StoredRow:
+    """A record of ``session_message``."""
+    raw, _ = found
+    data, problem = data_of(found)
     return v2.StoredRow(
-        id=str(row["id"]),
-        type=string(column(row, "type")) or "unknown",
+        id=str(raw["id"]),
+        type=string(raw.get("type")) or "unknown",
         info=data,
         raw=raw,
-        at=integer(column(row, "time_created")),
-        problem=problem or wrong,
+        at=integer(raw.get("time_created")),
+        problem=problem,
     )
 
 

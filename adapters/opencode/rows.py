@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from finder import jsonio
 from finder.model import Json, JsonObject
+
+Record = tuple[JsonObject, str | None]  # and what is wrong with it, if anything
 
 # Columns that hold JSON text, by table.
 JSON_COLUMNS = {
@@ -20,22 +24,37 @@ JSON_COLUMNS = {
 }
 
 
-def record(table: str, row: sqlite3.Row) -> tuple[JsonObject, str | None]:
-    """A row as ``{"table": …, column: value, …}``, and what is wrong with it, if anything.
+class Reader:
+    """Reads the rows of one table, whose columns are these in this order."""
 
-    A column that should hold JSON and does not keeps its text.
-    """
-    found: JsonObject = {"table": table}
-    found.update(zip(row.keys(), row, strict=True))
-    problem = None
-    for column in JSON_COLUMNS[table]:
-        value = found.get(column)
-        if value and isinstance(value, str | bytes):
-            found[column], wrong = _parsed(value)
-            problem = problem or (f"column {column} {wrong}" if wrong else None)
-    if bytes in map(type, found.values()):
-        found = {column: text(value) for column, value in found.items()}
-    return found, problem
+    def __init__(self, table: str, columns: Sequence[str]) -> None:
+        self._columns = columns
+        self._in_json = [column for column in JSON_COLUMNS[table] if column in columns]
+        self._empty: JsonObject = {"table": table, **dict.fromkeys(columns)}
+
+    def __call__(self, row: Iterable[Any]) -> Record:
+        """A row as ``{"table": …, column: value, …}``, and what is wrong with it, if anything.
+
+        A column that should hold JSON and does not keeps its text.
+        """
+        found = self._empty.copy()
+        found.update(zip(self._columns, row, strict=True))
+        problem = None
+        for column in self._in_json:
+            value = found[column]
+            if value and isinstance(value, str | bytes):
+                try:
+                    found[column] = jsonio.loads(value)
+                except ValueError as error:
+                    problem = problem or f"column {column} is not valid JSON: {error}"
+        if bytes in map(type, found.values()):
+            found = {column: text(value) for column, value in found.items()}
+        return found, problem
+
+
+def record(table: str, row: sqlite3.Row) -> Record:
+    """One row by itself; see `Reader`."""
+    return Reader(table, row.keys())(row)
 
 
 def text(value: Json | bytes) -> Json:
@@ -43,16 +62,11 @@ def text(value: Json | bytes) -> Json:
     return value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else value
 
 
-def _parsed(value: str | bytes) -> tuple[Json, str | None]:
-    try:
-        return jsonio.loads(value), None
-    except ValueError as error:
-        return text(value), f"is not valid JSON: {error}"
-
-
-def data_of(found: JsonObject) -> tuple[JsonObject, str | None]:
-    """The ``data`` object of a record, and what is wrong if it is none."""
-    data = found.get("data")
+def data_of(found: Record) -> Record:
+    """The ``data`` object of a record, and what is wrong with either."""
+    raw, problem = found
+    data = raw.get("data")
     if isinstance(data, dict):
-        return data, None
-    return {}, f"column data holds a JSON {jsonio.json_type(data)} where an object is expected"
+        return data, problem
+    wrong = f"column data holds a JSON {jsonio.json_type(data)} where an object is expected"
+    return {}, problem or wrong

@@ -22,6 +22,7 @@ from adapters.opencode import beside, v2
 from adapters.opencode.conditions import condition, last_updated
 from adapters.opencode.fetch import message_of, part_of, row_of
 from adapters.opencode.records import story
+from adapters.opencode.rows import record
 from adapters.opencode.schema import SESSION_TABLES, Tables, check
 from adapters.opencode.sieve import Sieve
 from adapters.opencode.stored import StoredMessage
@@ -177,16 +178,16 @@ class _Source(NamedTuple):
 
 
 def _part_events(row: sqlite3.Row, ref: Ref, folder: Path) -> Iterable[Event]:
-    message = StoredMessage(id="", info={}, raw=None, parts=[part_of(row)])
+    message = StoredMessage(id="", info={}, raw=None, parts=[part_of(record("part", row))])
     return story(ref, [message], attached=beside.tool_output(folder))
 
 
 def _message_events(row: sqlite3.Row, ref: Ref, folder: Path) -> Iterable[Event]:
-    return story(ref, [message_of(row, {})])
+    return story(ref, [message_of(record("message", row), {})])
 
 
 def _row_events(row: sqlite3.Row, ref: Ref, folder: Path) -> Iterable[Event]:
-    return v2.row_events(row_of(row))
+    return v2.row_events(row_of(record("session_message", row)))
 
 
 _PARTS = _Source(

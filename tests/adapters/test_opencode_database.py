@@ -367,6 +367,19 @@ def test_a_message_without_an_id_takes_no_others_from_the_count(newest: Path) ->
     assert sum(after.values()) == sum(before.values()) + 1
 
 
+def test_an_id_that_was_put_there_as_bytes_is_a_text_all_the_same(newest: Path) -> None:
+    before = story(newest, TOOLS_SESSION)
+    change(
+        newest,
+        "PRAGMA foreign_keys=OFF",
+        f"UPDATE part SET id = CAST(id AS BLOB) WHERE session_id = '{TOOLS_SESSION}'",
+        f"UPDATE message SET id = CAST(id AS BLOB) WHERE session_id = '{TOOLS_SESSION}'",
+        "UPDATE part SET message_id = CAST(message_id AS BLOB)"
+        f" WHERE session_id = '{TOOLS_SESSION}'",
+    )
+    assert story(newest, TOOLS_SESSION) == before
+
+
 def test_an_unknown_table_with_rows_is_named(newest: Path) -> None:
     change(
         newest,
