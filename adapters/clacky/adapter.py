@@ -65,7 +65,7 @@ class Clacky(Adapter):
     def events(self, ref: Ref) -> Iterator[Event]:
         from adapters.clacky import catalog
 
-        yield from catalog.events(ref)
+        return catalog.events(ref)
 
     def generation(self, store: Store) -> str | None:
         from adapters.clacky import catalog

@@ -157,13 +157,13 @@ def model(record: JsonObject, messages: list[Json]) -> str | None:
     config = mapping(record.get("config"))
     configured = [mapping(item) for item in array(config.get("models"))]
     chosen = [item for item in configured if item.get("type") == "default"] or configured
-    found = (
-        string(config.get("model_name")),
-        next(_told_models(messages), None),
-        string(config.get("model")),
-        string(chosen[0].get("model")) if chosen else None,
+    return (
+        string(config.get("model_name"))
+        or next(_told_models(messages), None)
+        or string(config.get("model"))
+        or (string(chosen[0].get("model")) if chosen else None)
+        or None
     )
-    return next((name for name in found if name), None)
 
 
 def _told_models(messages: list[Json]) -> Iterator[str]:

@@ -17,14 +17,16 @@ from finder.model import JsonObject, Labels, Role
 
 # Flags that only the tool's own messages have; see agent.rb, message_history.rb,
 # skill_manager.rb.
-_FLAGS = (
-    "system_injected",
-    "session_context",
-    "compressed_summary",
-    "memory_update",
-    "subagent_instructions",
-    "subagent_result",
-    "chunk_index",
+_FLAGS = frozenset(
+    (
+        "system_injected",
+        "session_context",
+        "compressed_summary",
+        "memory_update",
+        "subagent_instructions",
+        "subagent_result",
+        "chunk_index",
+    )
 )
 _SUMMARIES = (
     "[SYSTEM] Previous conversation summary",
@@ -58,15 +60,18 @@ def is_flagged(message: JsonObject) -> bool:
     role = message.get("role")
     # `truncated` on a user message is the notice that asks the model to repeat a cut answer.
     noticed = role == "user" and bool(message.get("truncated"))
-    return role == "system" or noticed or any(map(message.get, _FLAGS))
+    if role == "system" or noticed:
+        return True
+    return not _FLAGS.isdisjoint(message) and any(map(message.get, _FLAGS))
 
 
 def is_summary(message: JsonObject) -> bool:
     """Whether a compaction made the message; by its flag or, before 0.8.1, by its text."""
     if message.get("compressed_summary"):
         return True
-    text = string(message.get("content")) or ""
-    return message.get("role") in ("user", "assistant") and is_summary_text(text)
+    if message.get("role") not in ("user", "assistant"):
+        return False
+    return is_summary_text(string(message.get("content")) or "")
 
 
 def is_summary_text(text: str) -> bool:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import cast
+from typing import NamedTuple, cast
 
 from adapters.clacky import header, injected, results
 from adapters.clacky.parts import Common, as_text, attachment, file_name, merged, unknown_block
@@ -29,7 +29,6 @@ from finder.model import (
     Label,
     Labels,
     Message,
-    Notice,
     Opaque,
     Reasoning,
     Role,
@@ -66,36 +65,45 @@ def is_message(value: Json) -> bool:
     return isinstance(value, dict) and value.get("role") in _ROLES
 
 
-def events(value: Json, index: int, labels: Labels, told: Told) -> Iterator[Event]:
+def events(value: Json, index: int, labels: Labels, told: Told) -> list[Event]:
     """The events of the message at a position; `labels` apply to all of them."""
     record = position(index)
     if not is_message(value):
-        problem = (
-            f"has the unknown role {value.get('role')!r}"
-            if isinstance(value, dict)
-            else f"is a JSON {jsonio.json_type(value)} where a message is expected"
-        )
-        raw = "null" if value is None else value
-        yield Opaque(kind="message", problem=problem, record=record, labels=labels, raw=raw)
-        return
-    message = mapping(value)
+        return [_no_message(value, record, labels)]
+    message: JsonObject = value
     common: Common = {
         "record": record,
         "message": record,
         "role": _role(message),
         "at": _at(message),
     }
-    flags = _labels_of(message)
-    content = list(_content(message, index, common, merged(labels, flags), told))
-    own = _only_synthetic(content)
-    yield _opening(message, common, merged(labels, flags, own))
-    yield from content
+    known = _Known(injected.is_flagged(message), injected.is_summary(message))
+    labels = merged(labels, _labels_of(message, known))
+    content = _content(message, index, common, labels, told, known)
+    return [_opening(message, common, merged(labels, _only_synthetic(content))), *content]
 
 
-def _labels_of(message: JsonObject) -> Labels:
+def _no_message(value: Json, record: str, labels: Labels) -> Opaque:
+    problem = (
+        f"has the unknown role {value.get('role')!r}"
+        if isinstance(value, dict)
+        else f"is a JSON {jsonio.json_type(value)} where a message is expected"
+    )
+    raw = "null" if value is None else value
+    return Opaque(kind="message", problem=problem, record=record, labels=labels, raw=raw)
+
+
+class _Known(NamedTuple):
+    """What is known of who made a message; see `adapters.clacky.injected`."""
+
+    flagged: bool
+    summary: bool
+
+
+def _labels_of(message: JsonObject, known: _Known) -> Labels:
     """The labels that the message's flags stand for, besides `synthetic`."""
     found: list[Label] = []
-    if injected.is_flagged(message) and injected.is_summary(message):
+    if known.flagged and known.summary:
         found.append("summary")
     if message.get("interrupted"):
         found.append("interrupted")
@@ -107,34 +115,40 @@ def _labels_of(message: JsonObject) -> Labels:
 
 def _only_synthetic(content: list[Event]) -> Labels:
     """The labels of a message in which nobody but the tool speaks."""
-    spoken = [e for e in content if not isinstance(e, Notice | Compaction)]
-    if spoken and all("synthetic" in event.labels for event in spoken):
-        return tuple(label for label in spoken[0].labels if label in _SPREADING)
-    return ()
+    first: Event | None = None
+    for event in content:
+        if event.type not in ("notice", "compaction"):
+            if "synthetic" not in event.labels:
+                return ()
+            first = first or event
+    return () if first is None else tuple(one for one in first.labels if one in _SPREADING)
 
 
 _SPREADING = ("synthetic", "summary", "inferred")
 
 
 def _opening(message: JsonObject, common: Common, labels: Labels) -> Message:
-    latency = mapping(message.get("latency"))
-    finished = header.from_seconds(latency.get("measured_at"))
-    usage = mapping(message.get("token_usage"))
+    latency, usage = mapping(message.get("latency")), mapping(message.get("token_usage"))
     return Message(
-        **common,
+        record=common["record"],
+        message=common["message"],
+        role=common["role"],
+        at=common["at"],
         labels=labels,
-        model=string(latency.get("model")),
+        model=string(latency.get("model")) if latency else None,
         usage=_usage(usage) if usage else None,
-        cost=number(usage.get("cost")),
-        finished=finished,
+        cost=number(usage.get("cost")) if usage else None,
+        finished=header.from_seconds(latency.get("measured_at")) if latency else None,
         raw=message,
     )
 
 
 def _role(message: JsonObject) -> Role:
     """Who speaks. Anthropic's format puts tool results into the user's mouth."""
-    blocks = [mapping(block).get("type") for block in array(message.get("content"))]
-    if blocks and all(block == "tool_result" for block in blocks):
+    blocks = message.get("content")
+    if not isinstance(blocks, list) or not blocks:
+        return cast("Role", message["role"])
+    if all(mapping(block).get("type") == "tool_result" for block in blocks):
         return "tool"
     return cast("Role", message["role"])
 
@@ -160,29 +174,32 @@ def _usage(usage: JsonObject) -> Usage:
 
 
 def _content(
-    message: JsonObject, index: int, common: Common, labels: Labels, told: Told
-) -> Iterator[Event]:
-    flagged = injected.is_flagged(message)
-    if injected.is_summary(message):
-        known: Labels = () if message.get("compressed_summary") else ("inferred",)
-        yield _compaction(message, common, merged(_beyond_flags(labels), known), told)
+    message: JsonObject, index: int, common: Common, labels: Labels, told: Told, known: _Known
+) -> list[Event]:
+    found: list[Event] = []
+    if known.summary:
+        by_words: Labels = () if message.get("compressed_summary") else ("inferred",)
+        found.append(_compaction(message, common, merged(_beyond_flags(labels), by_words), told))
     reasoning = string(message.get("reasoning_content"))
     if reasoning:
-        yield Reasoning(**common, labels=labels, text=reasoning)
+        found.append(Reasoning(**common, labels=labels, text=reasoning))
     content = message.get("content")
     if message["role"] == "tool":
         call = string(message.get("tool_call_id")) or common["record"]
-        yield from results.events(call, content, common, labels, told.calls)
+        found += results.events(call, content, common, labels, told.calls)
     elif isinstance(content, list):
         for place, block in enumerate(content):
-            yield from _block(block, place, common, labels, told, flagged)
+            found += _block(block, place, common, labels, told, known.flagged)
     elif content is not None:
         shown = string(message.get("display_text"))
-        yield from texts(as_text(content), common, labels, flagged=flagged, shown=shown)
-    yield from _files(message, common, labels)
+        found += texts(as_text(content), common, labels, flagged=known.flagged, shown=shown)
+    if "display_files" in message:
+        found += _files(message, common, labels)
     if message.get("subagent_result"):
-        yield results.told_subagent(message, common, labels)
-    yield from _calls(message, index, common, labels, told)
+        found.append(results.told_subagent(message, common, labels))
+    if "tool_calls" in message:
+        found += _calls(message, index, common, labels, told)
+    return found
 
 
 def _compaction(message: JsonObject, common: Common, labels: Labels, told: Told) -> Compaction:
@@ -200,19 +217,21 @@ def _compaction(message: JsonObject, common: Common, labels: Labels, told: Told)
 
 def texts(
     text: str, common: Common, labels: Labels, *, flagged: bool, shown: str | None = None
-) -> Iterator[Text]:
+) -> list[Text]:
     """A text as events, one for each that speaks in it."""
-    for piece in injected.pieces(text, common["role"], flagged=flagged, shown=shown):
-        # What a person says within the tool's message is no summary and was not cut.
-        outer = labels if piece.labels or not flagged else _beyond_flags(labels)
-        yield Text(
+    # What a person says within the tool's message is no summary and was not cut.
+    persons = _beyond_flags(labels) if flagged and labels else labels
+    return [
+        Text(
             record=common["record"],
             message=common["message"],
             at=common["at"],
-            role=piece.role,
-            labels=merged(outer, piece.labels),
-            text=piece.text,
+            role=role,
+            labels=merged(labels if marks else persons, marks),
+            text=said,
         )
+        for said, role, marks in injected.pieces(text, common["role"], flagged=flagged, shown=shown)
+    ]
 
 
 def _beyond_flags(labels: Labels) -> Labels:
@@ -267,7 +286,10 @@ def _calls(
         unanswered = told.unanswered.get((index, count), ())
         yield _told(
             ToolCall(
-                **common,
+                record=common["record"],
+                message=common["message"],
+                role=common["role"],
+                at=common["at"],
                 labels=merged(labels, unanswered),
                 call=call_id(item, index, count),
                 name=string(function.get("name")) or "",
@@ -306,15 +328,20 @@ def unanswered(messages: list[Json], labels: Labels) -> dict[tuple[int, int], La
     found: set[tuple[int, int]] = set()
     for index, value in enumerate(messages):
         message = mapping(value)
-        for count, item in enumerate(array(message.get("tool_calls"))):
-            call = call_id(mapping(item), index, count)
-            if call in pending:  # an id used again: the earlier call got no result
-                found.add(pending[call])
-            pending[call] = (index, count)
+        if "tool_calls" in message:
+            for count, item in enumerate(array(message["tool_calls"])):
+                call = call_id(mapping(item), index, count)
+                if call in pending:  # an id used again: the earlier call got no result
+                    found.add(pending[call])
+                pending[call] = (index, count)
+        if not pending:
+            continue
         if message.get("role") == "tool":
             pending.pop(string(message.get("tool_call_id")) or "", None)
-        for block in array(message.get("content")):
-            pending.pop(string(mapping(block).get("tool_use_id")) or "", None)
+        content = message.get("content")
+        if isinstance(content, list):
+            for block in content:
+                pending.pop(string(mapping(block).get("tool_use_id")) or "", None)
     found.update(pending.values())
     last = len(messages) - 1
     return {

@@ -31,11 +31,12 @@ _REMINDER = (
     r"\n\n📋 REMINDER: You have \d+ pending TODO\(s\)\. After completing each task, remember to"
     r" mark it as complete using todo_manager with action 'complete' and the task id\.\Z"
 )
+_END_OF_REMINDER = "and the task id."
 _DENIED = "Tool use denied by user"
 _MISSING = "Tool result missing (interrupted)"
 _SUBAGENT_STOPPED = "was interrupted by the user before completing.]"
 _SUBAGENT_SUMMARY = "[SUBAGENT SUMMARY]"
-_CUT = (
+_CUT = (  # each ends in a bracket
     r"\n\[Content truncated - exceeded \d+ characters\]\Z"
     r"|\n\n\[Tool result truncated: \d+ chars total[^\]]*\]\Z"
     r"|\n\.\.\. \[truncated, \d+ chars total\]\Z"
@@ -50,12 +51,13 @@ class Outcome(NamedTuple):
 
 def outcome(output: str, *, failed: bool = False) -> Outcome:
     """How a call ended, as far as its result tells."""
-    answer = _as_object(output)
+    answer = _as_object(output) if output.startswith("{") else {}
     error = answer.get("error")
     if error == _MISSING or output.rstrip().endswith(_SUBAGENT_STOPPED):
         return Outcome("interrupted", answer)
-    if not answer and output.startswith("{"):
-        return Outcome("error" if failed or _cut_failure(output) else "ok", answer)
+    if not answer:
+        cut = output.startswith("{") and _cut_failure(output)
+        return Outcome("error" if failed or cut else "ok", answer)
     code = integer(answer.get("exit_code"))
     bad = failed or bool(error) or answer.get("success") is False or code not in (None, 0)
     if _SUBAGENT_STOPPED in (string(answer.get("result")) or ""):
@@ -64,8 +66,6 @@ def outcome(output: str, *, failed: bool = False) -> Outcome:
 
 
 def _as_object(output: str) -> JsonObject:
-    if not output.startswith("{"):
-        return {}
     try:
         return mapping(jsonio.loads(output))
     except ValueError:
@@ -86,44 +86,63 @@ def events(
     calls: Mapping[str, ToolCall],
     *,
     failed: bool = False,
-) -> Iterator[Event]:
+) -> list[Event]:
     """The events of one result. `calls` are those told so far, by id."""
     blocks = [mapping(block) for block in array(content)]
-    written = [b["text"] for b in blocks if isinstance(b.get("text"), str)]
-    output = content if isinstance(content, str) else "\n".join(written)
-    if content is not None and not isinstance(content, str | list):
-        output = jsonio.dumps(content).decode("utf-8", "replace")
-    output, reminder = _without_reminder(output)
+    output, reminder = _without_reminder(_output(content, blocks))
     status, answer = outcome(output, failed=failed)
-    own = _labels_of(output, call, calls)
-    yield ToolResult(**common, labels=merged(labels, own), call=call, output=output, status=status)
+    result = ToolResult(
+        record=common["record"],
+        message=common["message"],
+        role=common["role"],
+        at=common["at"],
+        labels=merged(labels, _labels_of(output, call, calls)),
+        call=call,
+        output=output,
+        status=status,
+    )
+    found: list[Event] = [result]
     for place, block in enumerate(blocks):
         if "_todo_reminder" in block:
             reminder = string(block["_todo_reminder"])
         elif block.get("type") in ("image_url", "image", "document"):
-            yield attachment(block, common, labels)
+            found.append(attachment(block, common, labels))
         elif block.get("type") != "text":
-            yield unknown_block(block, place, common, labels)
-    yield from _asides(call, answer, reminder, common, labels)
+            found.append(unknown_block(block, place, common, labels))
+    if answer or reminder:
+        found += _asides(answer, reminder, common, labels)
     if _is_of_subagent(answer, output):
-        yield _subagent(calls.get(call), call, answer or {"result": output}, status, common, labels)
+        told = answer or {"result": output}
+        found.append(_subagent(calls.get(call), call, told, status, common, labels))
+    return found
+
+
+def _output(content: Json, blocks: list[JsonObject]) -> str:
+    """What came back, as a text."""
+    if isinstance(content, str):
+        return content
+    if content is not None and not isinstance(content, list):
+        return jsonio.dumps(content).decode("utf-8", "replace")
+    return "\n".join(b["text"] for b in blocks if isinstance(b.get("text"), str))
 
 
 def _without_reminder(output: str) -> tuple[str, str | None]:
     """A plain result and the reminder behind it; one within JSON stays there."""
-    found = None if output.startswith("{") else re.search(_REMINDER, output)
+    if output.startswith("{") or not output.endswith(_END_OF_REMINDER):
+        return output, None
+    found = re.search(_REMINDER, output)
     return (output[: found.start()], found[0]) if found else (output, None)
 
 
 def _labels_of(output: str, call: str, calls: Mapping[str, ToolCall]) -> Labels:
-    if re.search(_CUT, output[-_LONGEST_MARK:]):
+    if output.endswith("]") and re.search(_CUT, output[-_LONGEST_MARK:]):
         return ("truncated", "inferred")
     # Its call was archived or thrown away.
     return () if call in calls else ("truncated", "inferred")
 
 
 def _asides(
-    call: str, answer: JsonObject, reminder: str | None, common: Common, labels: Labels
+    answer: JsonObject, reminder: str | None, common: Common, labels: Labels
 ) -> Iterator[Notice]:
     in_json = string(answer.get("_todo_reminder"))
     if in_json or reminder:

@@ -28,6 +28,8 @@ _STATED = "stats"  # the record id of what is told from the session object itsel
 
 def archives_of(record: JsonObject, file: File, archives: list[Archive]) -> list[Archive]:
     """The session's archives among those that lie beside it, the oldest first."""
+    if not archives:
+        return []
     named = list(_named(record))
     borrowed = {_base(name): _number(name) for name in named}
     found = [
@@ -89,14 +91,16 @@ def events(record: JsonObject, archives: list[Archive]) -> Iterator[Event]:
     undone = header.undone(record)
     waiting = list(archives)
     stored = array(record.get("messages"))
-    summaries = [index for index, value in enumerate(stored) if _is_summary(value)]
+    summaries = _summaries(stored) if archives else []
     for index, value in enumerate(stored):
-        for one in _due(waiting, mapping(value), index, summaries):
+        message = mapping(value)
+        for one in _due(waiting, message, index, summaries) if waiting else ():
             waiting.remove(one)
             yield from archive.events(one)
-        hidden: Labels = ("hidden",) if mapping(value).get("task_id") in undone else ()
+        hidden: Labels = ("hidden",) if message.get("task_id") in undone else ()
         yield from messages.events(value, index, hidden, told)
-        yield from _missing(value, index, archives)
+        if "chunk_path" in message:
+            yield from _missing(message, index, archives)
     for one in waiting:
         yield from archive.events(one)
     yield from stated(record)
@@ -106,25 +110,23 @@ def _due(
     waiting: list[Archive], message: JsonObject, index: int, summaries: list[int]
 ) -> list[Archive]:
     """The archives to be told before a message; `summaries` are the places of all summaries."""
-    if not waiting:
-        return []
     if not summaries:
         # The tool was stopped between writing the archive and the session.
         return list(waiting) if message.get("role") != "system" else []
     if index == summaries[-1]:
         return list(waiting)
-    name = file_name(string(message.get("chunk_path"))) if _is_summary(message) else None
+    name = file_name(string(message.get("chunk_path"))) if index in summaries else None
     names = [one.file.name for one in waiting] if name else []
     return waiting[: names.index(name) + 1] if name in names else []
 
 
-def _is_summary(value: Json) -> bool:
-    return injected.is_summary(mapping(value))
+def _summaries(stored: list[Json]) -> list[int]:
+    return [index for index, value in enumerate(stored) if injected.is_summary(mapping(value))]
 
 
-def _missing(value: Json, index: int, archives: list[Archive]) -> Iterator[Notice]:
+def _missing(message: JsonObject, index: int, archives: list[Archive]) -> Iterator[Notice]:
     """Says so where the archive that a summary names is not to be found."""
-    name = file_name(string(mapping(value).get("chunk_path")))
+    name = file_name(string(message.get("chunk_path")))
     if name and name not in {one.file.name for one in archives}:
         record = messages.position(index)
         yield Notice(
