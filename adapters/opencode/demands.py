@@ -80,7 +80,8 @@ def complete_messages(
         else:
             asked = kept.id
             info = defaults.prompt(info)
-        kept.info = {**_without_null(info), "time": _without_null(mapping(info.get("time")))}
+        info["time"] = _without_null(info["time"])
+        kept.info = _without_null(info)
         kept.parts = [complete_part(part, kept.id, at, ids) for part in kept.parts]
         done.append(kept)
     return done
@@ -156,7 +157,7 @@ def _mark(summary: Kept, defaults: _Defaults, ids: Ids) -> Kept:
 
 
 def complete_part(part: JsonObject, message: str, at: int, ids: Ids) -> JsonObject:
-    """A part with all that must be in it."""
+    """A part with all that must be in it; the same object, if it has no null."""
     found = _without_null(part)
     if not isinstance(found.get("id"), str):
         found["id"] = ids.part()
@@ -182,7 +183,7 @@ def complete_part(part: JsonObject, message: str, at: int, ids: Ids) -> JsonObje
 
 def _state(state: JsonObject, at: int) -> JsonObject:
     """A tool's state by its status. One that never ended stays as it is: it is known as such."""
-    found = _without_null(state)
+    found = {**_without_null(state)}
     status = found.get("status")
     time = _without_null(mapping(found.get("time")))
     start = integer(time.get("start")) or at
@@ -211,11 +212,17 @@ def _text(value: Json) -> str:
 
 def _at(*times: Json) -> int:
     """The first that is a time."""
-    known = (integer(time) for time in times)
-    return next((time for time in known if time is not None and time >= 0), 0)
+    for time in times:
+        known = integer(time)
+        if known is not None and known >= 0:
+            return known
+    return 0
 
 
 def _without_null(fields: JsonObject) -> JsonObject:
+    """The same object, if it has none."""
+    if None not in fields.values():
+        return fields
     return {key: value for key, value in fields.items() if value is not None}
 
 

@@ -26,8 +26,10 @@ EXPORT = Form("an export", frozenset({"key"}))
 FILES = Form(
     "the file store", frozenset({"todo", "diff", "output"}), current=False, todo_rows=False
 )
-DATABASE = Form("the database", frozenset({"todo", "diff", "output", "row"}))
-OLDER_DATABASE = Form("a database of before 1.17", frozenset({"todo", "diff", "output"}))
+DATABASE = Form("the database", frozenset({"todo", "diff", "output", "row"}), row_times=True)
+OLDER_DATABASE = Form(
+    "a database of before 1.17", frozenset({"todo", "diff", "output"}), row_times=True
+)
 
 
 @dataclass(slots=True)
@@ -110,6 +112,9 @@ def _written_back(
 ) -> Encoded:
     records = own.records(session, events)
     messages = reasons.of_own(report, records, form)
+    if form.row_times:
+        for kept in messages:
+            kept.times = own.row_times(kept.events)
     ids = Ids(plan.id)
     before = string(records.info.get("id")) or session.ref.id
     info, fits = records.info or _header_info(session, plan), True
@@ -170,7 +175,7 @@ def export_draft(session: Session, events: Sequence[Event], plan: Plan, report: 
     for one in made.beside:
         document |= one.value
     name = f"{plan.id}.json"
-    data = jsonio.dumps(document, indent=True) + b"\n"
+    data = jsonio.dumps(document, indent=True), b"\n"
     return Draft(id=plan.id, files=(File(path=name, data=data),), store=name)
 
 

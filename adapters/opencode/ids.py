@@ -14,6 +14,7 @@ session gets the same ids each time, and another session others. (Read in 1.18.3
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from finder.model import Ref, Session
@@ -26,7 +27,13 @@ _FORM = r"[0-9A-Za-z]{1,64}"
 
 def is_id(kind: str, value: object) -> bool:
     """Whether it is an id of that kind (``ses``, ``msg``, ``prt``): fit for a file name, too."""
-    return isinstance(value, str) and re.fullmatch(f"{kind}_{_FORM}", value) is not None
+    return are_ids(kind, (value,))
+
+
+def are_ids(kind: str, values: Iterable[object]) -> bool:
+    """Whether each is such an id."""
+    fits = re.compile(f"{kind}_{_FORM}").fullmatch
+    return all(isinstance(value, str) and fits(value) for value in values)
 
 
 def session_id(session: Session, salt: str = "") -> str:

@@ -15,7 +15,7 @@ from typing import Literal
 
 from adapters.opencode import v1
 from adapters.opencode.ids import TOOL
-from finder.jsonio import array, integer, mapping, string
+from finder.jsonio import array, integer, mapping
 from finder.model import Event, Json, JsonObject, Session
 
 BesideKind = Literal["todo", "diff", "output", "row", "key"]
@@ -31,12 +31,14 @@ class Form:
         current: the program of today is to go on from it; False: older records, too, are as
             this form had them.
         todo_rows: each item of a todo list is a record.
+        row_times: it has when each record was made and changed, besides what the records tell.
     """
 
     name: str
     beside: frozenset[BesideKind]
     current: bool = True
     todo_rows: bool = True
+    row_times: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +60,9 @@ class Beside:
 class Kept:
     """A message with its parts, and the events that tell it.
 
-    `info` is None where the store has no readable record of the message. `times` are when the
-    rows of the message and of its parts were made and changed, by id: not what they tell.
+    `info` is None where the store has no readable record of the message. It and the parts are
+    objects of their own, and only what stands within them may be the source's. `times` are when
+    the rows of the message and of its parts were made and changed, by id: not what they tell.
     """
 
     id: str
@@ -102,40 +105,52 @@ def records(session: Session, events: Sequence[Event]) -> Records:
     found = Records(info=session_info(session.raw))
     messages: dict[str | None, Kept] = {}
     for event in events:
-        kept = messages.get(event.message) if event.message is not None else None
+        raw = event.raw
+        kept = messages.get(event.message)
         if kept is None and _opens(event):
             kept = messages[event.message] = _opened(event)
             found.messages.append(kept)
         if kept is not None:
             kept.events.append(event)
-            _note_times(event.raw, kept)
-        one = _beside(event, kept)
-        if one is not None:
+        if raw is None:  # told by the record of an event before it
+            if event.type == "attachment" and event.path and (event.name or "").startswith("tool_"):
+                found.beside.append(Beside("output", event.data, event))
+        elif kept is not None and isinstance(raw, dict) and not _is_other(raw):
+            if not _joined(event, raw, kept):
+                found.left.append(event)
+        elif (one := _beside(event, raw, kept)) is not None:
             found.beside.append(one)
-        elif event.raw is not None and not _joined(event, kept):
+        else:
             found.left.append(event)
     return found
 
 
-def _note_times(raw: Json, kept: Kept) -> None:
-    if isinstance(raw, dict) and _table(raw) in ("message", "part"):
-        made, changed = integer(raw.get("time_created")), integer(raw.get("time_updated"))
-        if made is not None and changed is not None:
-            kept.times[str(raw.get("id"))] = made, changed
+def row_times(events: Sequence[Event]) -> dict[str, tuple[int, int]]:
+    """When the rows of a message and of its parts were made and changed, by id."""
+    found: dict[str, tuple[int, int]] = {}
+    for event in events:
+        raw = event.raw
+        if isinstance(raw, dict) and raw.get("table") in ("message", "part"):
+            made, changed = integer(raw.get("time_created")), integer(raw.get("time_updated"))
+            if made is not None and changed is not None:
+                found[str(raw.get("id"))] = made, changed
+    return found
 
 
 def _opens(event: Event) -> bool:
     """Whether the event is the first of a message."""
-    if event.message is None or (isinstance(event.raw, dict) and _table(event.raw) in _OTHER):
+    raw = event.raw
+    if event.message is None or (isinstance(raw, dict) and _is_other(raw)):
         return False
-    return event.type in {"message", "opaque"} or isinstance(event.raw, dict)
+    return event.type in {"message", "opaque"} or isinstance(raw, dict)
 
 
-_OTHER = {"session_message", "session_input", "session_context_epoch", "todo"}
+_OTHER = ("session_message", "session_input", "session_context_epoch", "todo")
 
 
-def _table(raw: JsonObject) -> str:
-    return string(raw.get("table")) or ""
+def _is_other(raw: JsonObject) -> bool:
+    """Whether it is a row of a table that has neither messages nor parts."""
+    return raw.get("table") in _OTHER
 
 
 def _opened(event: Event) -> Kept:
@@ -145,46 +160,42 @@ def _opened(event: Event) -> Kept:
     if v1.has_inline_parts(event.raw):
         parts = [dict(part.info) for part in v1.parts(identifier, event.raw)]
         return Kept(identifier, v1.info(event.raw), parts)
-    return Kept(identifier, _object(event.raw, {"id": "id", "session_id": "sessionID"}))
+    return Kept(identifier, _object(event.raw, _MESSAGE_COLUMNS))
 
 
-def _joined(event: Event, kept: Kept | None) -> bool:
+def _joined(event: Event, raw: JsonObject, kept: Kept) -> bool:
     """Put a part to its message. True: its record, or the message's, is in its place."""
-    raw = event.raw
-    if kept is None or not isinstance(raw, dict):
-        return False
     if event.type == "message":
         return True
     if event.type == "opaque" and event.record is None and raw.keys() == {event.kind}:
         kept.more |= raw
         return True
-    keys = {"id": "id", "session_id": "sessionID", "message_id": "messageID"}
-    part = _object(raw, keys)
+    part = _object(raw, _PART_COLUMNS)
     if not isinstance(part.get("type"), str):
         return False
     kept.parts.append(part)
     return True
 
 
-def _object(raw: JsonObject, columns: dict[str, str]) -> JsonObject:
+_MESSAGE_COLUMNS = (("id", "id"), ("session_id", "sessionID"))
+_PART_COLUMNS = (*_MESSAGE_COLUMNS, ("message_id", "messageID"))
+
+
+def _object(raw: JsonObject, columns: Sequence[tuple[str, str]]) -> JsonObject:
     """The object that a row stands for; another record is one already."""
     if "table" not in raw:
         return dict(raw)
     found = dict(mapping(raw.get("data")))
-    for column, key in columns.items():
+    for column, key in columns:
         if column in raw:  # columns win, and come last as the program's own export has them
             found.pop(key, None)
             found[key] = raw[column]
     return found
 
 
-def _beside(event: Event, kept: Kept | None) -> Beside | None:
-    raw = event.raw
-    if event.type == "attachment" and raw is None:
-        is_output = event.path and (event.name or "").startswith("tool_")
-        return Beside("output", event.data, event) if is_output else None
-    if isinstance(raw, dict) and _table(raw) in _OTHER:
-        return Beside("todo" if _table(raw) == "todo" else "row", raw, event)
+def _beside(event: Event, raw: Json, kept: Kept | None) -> Beside | None:
+    if isinstance(raw, dict) and _is_other(raw):
+        return Beside("todo" if raw["table"] == "todo" else "row", raw, event)
     if event.type == "notice" and isinstance(raw, list):
         return Beside("todo" if event.kind == "todo" else "diff", raw, event)
     if event.type == "notice" and event.kind == "diff" and isinstance(raw, dict) and kept is None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from adapters.opencode.ids import Ids, is_id
+from adapters.opencode.ids import Ids, are_ids
 from adapters.opencode.own import Kept
 from finder.jsonio import array, mapping, string
 from finder.model import JsonObject
@@ -18,7 +18,7 @@ def are_fit(messages: Sequence[Kept]) -> bool:
     """Whether all ids have the program's form and none is there twice."""
     own = [kept.id for kept in messages]
     inner = [part.get("id") for kept in messages for part in kept.parts]
-    fit = all(is_id("msg", one) for one in own) and all(is_id("prt", one) for one in inner)
+    fit = are_ids("msg", own) and are_ids("prt", inner)
     return fit and len({*own}) == len(own) and len({*inner}) == len(inner)
 
 
@@ -63,37 +63,33 @@ def adopt(messages: Sequence[Kept], session: str, children: Mapping[str, str]) -
     """
     for kept in messages:
         if kept.info is not None:
-            kept.info = {**kept.info, "sessionID": session}
-        kept.parts = [_adopted(part, kept.id, session, children) for part in kept.parts]
-
-
-def _adopted(
-    part: JsonObject, message: str, session: str, children: Mapping[str, str]
-) -> JsonObject:
-    found = {**part, "sessionID": session}
-    state = part.get("state")
-    if isinstance(state, dict):
-        found["state"] = _linked(state, message, session, children)
-    return found
+            kept.info["sessionID"] = session
+        for part in kept.parts:
+            part["sessionID"] = session
+            state = part.get("state")
+            if isinstance(state, dict):
+                part["state"] = _linked(state, kept.id, session, children)
 
 
 def _linked(
     state: JsonObject, message: str, session: str, children: Mapping[str, str]
 ) -> JsonObject:
-    found = dict(state)
-    files = state.get("attachments")
+    renewed: JsonObject = {}
+    files, metadata = state.get("attachments"), state.get("metadata")
     if isinstance(files, list):
         owner = {"sessionID": session, "messageID": message}
-        found["attachments"] = [
+        renewed["attachments"] = [
             {key: owner.get(key, value) for key, value in file.items()}
             if isinstance(file, dict)
             else file
             for file in files
         ]
-    metadata = state.get("metadata")
-    if isinstance(metadata, dict):
-        found["metadata"] = _metadata(metadata, session, children)
-    return found
+    if isinstance(metadata, dict) and not _LINKS.isdisjoint(metadata):
+        renewed["metadata"] = _metadata(metadata, session, children)
+    return {**state, **renewed} if renewed else state
+
+
+_LINKS = frozenset({"sessionId", "sessionID", "parentSessionId", "summary"})
 
 
 def _metadata(metadata: JsonObject, session: str, children: Mapping[str, str]) -> dict[str, Any]:

@@ -42,7 +42,7 @@ from finder.model import (
 from finder.registry import Registry
 from finder.staging import Tried, tried
 from finder.testing import stores_below
-from finder.writing import Plan
+from finder.writing import Draft, Plan
 from tests.generated import trees
 
 from .opencode_demands import refusals
@@ -85,9 +85,14 @@ def attempt(
     return done
 
 
+def content(draft: Draft) -> bytes:
+    """All that is in the file of an export."""
+    return b"".join(draft.files[0].pieces)
+
+
 def document(done: Tried) -> JsonObject:
     """The export file; fails where the program would refuse it."""
-    found: JsonObject = json.loads(done.draft.files[0].data)
+    found: JsonObject = json.loads(content(done.draft))
     assert list(refusals(found)) == []
     return found
 
@@ -425,8 +430,8 @@ def test_the_same_session_gets_the_same_ids_and_a_copy_others() -> None:
     assert re.fullmatch("ses_[0-9a-f]{12}[0-9A-Za-z]{14}", first.id)
     copy = EXPORT.target_id(SESSION, "salt")
     plan = Plan(id=copy, ids={REF: copy}, top=copy, now=NOW)
-    ids = [set(re.findall(rb"(?:msg|prt)_\w+", d.files[0].data)) for d in (first, second)]
-    others = attempt(USER, Text(text="Hi."), ANSWER, plan=plan).draft.files[0].data
+    ids = [set(re.findall(rb"(?:msg|prt)_\w+", content(d))) for d in (first, second)]
+    others = content(attempt(USER, Text(text="Hi."), ANSWER, plan=plan).draft)
     assert ids[0] and not ids[0] & set(re.findall(rb"(?:msg|prt)_\w+", others))
 
 
@@ -493,7 +498,7 @@ def test_every_fixture_is_written_without_an_unnamed_loss(
         done = tried(target, session, events)
         wrong += done.unexplained
         if target is EXPORT:
-            assert list(refusals(json.loads(done.draft.files[0].data))) == [], session.ref
+            assert list(refusals(json.loads(content(done.draft)))) == [], session.ref
     assert wrong == []
 
 
@@ -512,7 +517,7 @@ def test_the_file_is_the_committed_one(
     home = shutil.copytree(FIXTURES / case / "store", tmp_path / "home")
     [(session, events), *_] = [(s, e) for s, e in _sessions(home) if identifier in (None, s.ref.id)]
     plan = replace(plan_of(session), now=1_800_000_000_000)
-    made = tried(EXPORT, session, events, plan=plan).draft.files[0].data
+    made = content(tried(EXPORT, session, events, plan=plan).draft)
     golden = GOLDEN / f"{name}.json"
     if os.environ.get("FINDER_UPDATE"):
         golden.write_bytes(made)
@@ -529,7 +534,7 @@ def test_whatever_a_session_says_can_be_written(
         top = ids[tree[0][0].ref]
         plan = Plan(id=ids[session.ref], ids=ids, top=top, parent=session.parent, now=NOW)
         done = tried(EXPORT, session, events, plan=plan)
-        assert list(refusals(json.loads(done.draft.files[0].data))) == []
+        assert list(refusals(json.loads(content(done.draft)))) == []
 
 
 def test_notices_of_other_tools_are_dropped_by_name() -> None:

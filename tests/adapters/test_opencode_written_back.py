@@ -19,7 +19,7 @@ from finder.adapter import Adapter
 from finder.model import Event, JsonObject, Ref, Session
 from finder.staging import Tried, at_home, tried
 from finder.testing import stores_below
-from finder.writing import Plan
+from finder.writing import Draft, Plan
 
 from .opencode_demands import refusals
 
@@ -53,8 +53,13 @@ def write(adapter: Adapter, session: Session, into: Adapter = EXPORT, **more: An
     return done
 
 
+def content(draft: Draft) -> bytes:
+    """All that is in the file of an export."""
+    return b"".join(draft.files[0].pieces)
+
+
 def document(done: Tried) -> JsonObject:
-    found: JsonObject = json.loads(done.draft.files[0].data)
+    found: JsonObject = json.loads(content(done.draft))
     assert list(refusals(found)) == []
     return found
 
@@ -75,14 +80,14 @@ def test_a_row_becomes_what_the_program_exports(home: Callable[[str], Path]) -> 
     ]
     assert len(compared) == 2
     for path in compared:
-        assert write(DATABASE, rows[path.stem]).draft.files[0].data == path.read_bytes()
+        assert content(write(DATABASE, rows[path.stem]).draft) == path.read_bytes()
 
 
 def test_an_export_is_written_as_it_is(home: Callable[[str], Path]) -> None:
     for session in sessions(EXPORT, home("opencode-export/1.18.33")).values():
         done = write(EXPORT, session)
         assert done.losses == []
-        assert done.draft.files[0].data == Path(session.ref.store).read_bytes()
+        assert content(done.draft) == Path(session.ref.store).read_bytes()
 
 
 @pytest.mark.parametrize("case", ["1.1.65", "notmigrated"])
@@ -125,7 +130,7 @@ def test_what_nobody_has_heard_of_is_kept(home: Callable[[str], Path], tmp_path:
     path = tmp_path / "odd.json"
     path.write_text(json.dumps(odd))
     [session] = sessions(EXPORT, path).values() if path.is_dir() else _of(path)
-    made = json.loads(write(EXPORT, session).draft.files[0].data)
+    made = json.loads(content(write(EXPORT, session).draft))
     for one in odd["messages"][1]["parts"][-1:]:
         one["sessionID"] = odd["info"]["id"]
     assert made == odd
@@ -142,7 +147,7 @@ def test_through_our_own_events_nothing_is_lost(
 ) -> None:
     ours = Events()
     for session in sessions(DATABASE, home("opencode-db/1.18.33")).values():
-        direct = write(DATABASE, session).draft.files[0].data
+        direct = content(write(DATABASE, session).draft)
         folder = tmp_path / session.ref.id
         folder.mkdir()
         draft = write(DATABASE, session, ours, folder=folder).draft
@@ -150,7 +155,7 @@ def test_through_our_own_events_nothing_is_lost(
         assert store is not None
         [back] = [s for s in ours.sessions(store) if isinstance(s, Session)]
         events = list(ours.events(back.ref))
-        assert tried(EXPORT, at_home(back), events).draft.files[0].data == direct, session.ref
+        assert content(tried(EXPORT, at_home(back), events).draft) == direct, session.ref
 
 
 # -- what today's program demands -------------------------------------------------------------
@@ -227,8 +232,8 @@ def test_a_copy_has_ids_of_its_own_throughout(home: Callable[[str], Path]) -> No
         plan = Plan(id=new, ids={session.ref: new}, top=new, now=NOW)
         done = tried(EXPORT, session, events, plan=plan)
         assert done.unexplained == []
-        text = done.draft.files[0].data.decode()
-        first = write(DATABASE, session).draft.files[0].data.decode()
+        text = content(done.draft).decode()
+        first = content(write(DATABASE, session).draft).decode()
         own = {i["info"]["id"] for i in json.loads(first)["messages"]}
         own |= {p["id"] for m in json.loads(first)["messages"] for p in m["parts"]}
         # Other sessions' ids may stand in texts, which are not rewritten.

@@ -74,7 +74,7 @@ def converted(home: Path) -> list[Converted]:
     for _, adapter, session in best.values():
         events = list(adapter.events(session.ref))
         draft = tried(target, session, events).draft
-        found.append(Converted(session, events, jsonio.loads(draft.files[0].data)))
+        found.append(Converted(session, events, jsonio.loads(b"".join(draft.files[0].pieces))))
     return found
 
 
