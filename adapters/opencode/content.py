@@ -61,10 +61,11 @@ def events(ref: Ref, first: int | None = None) -> Iterator[Event]:
         old_summaries_count=False,
         attached=beside.tool_output(path.parent),
     )
+    if content.rows:
+        told = _merged(told, content.rows)
     if content.rest is None and first is not None:
-        yield from _until(_merged(told, content.rows), content.messages[first].id)
-    else:
-        yield from _merged(told, content.rows)
+        told = _until(told, content.messages[first].id)
+    yield from told
     if content.rest is not None:
         yield from _last(content.rest)
         diff = beside.session_diff(path.parent, ref.id)

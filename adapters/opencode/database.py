@@ -156,12 +156,12 @@ class OpenCodeDatabase(Adapter):
     def events(self, ref: Ref) -> Iterator[Event]:
         from adapters.opencode.content import events
 
-        yield from events(ref)
+        return events(ref)
 
     def beginning(self, ref: Ref, messages: int) -> Iterator[Event]:
         from adapters.opencode.content import events
 
-        yield from events(ref, messages)
+        return events(ref, messages)
 
     def count(self, store: Store) -> int | None:
         from adapters.opencode.listing import count

@@ -91,26 +91,32 @@ def messages(fetch: Fetch) -> tuple[list[StoredMessage], list[StoredPart]]:
     return found, [part for of, own in parts.items() if of not in known for part in own]
 
 
-def _parts(fetch: Fetch) -> Iterator[sqlite3.Row]:
+def _parts(fetch: Fetch) -> list[sqlite3.Row]:
     """Parts by their message's session; those of no message by their own."""
     columns = fetch.tables.get("part", ())
     if "message_id" not in columns or "session_id" not in fetch.tables.get("message", ()):
-        yield from fetch("part", "session_id", "id")
-        return
+        return fetch("part", "session_id", "id")
     select, session = fetch.select("part"), (fetch.session,)
     # In the order of the index on both: to have all of them sorted takes as long as parsing them.
     query = (
         f"{select} WHERE message_id IN (SELECT id FROM message WHERE session_id = ?1)"
         " ORDER BY message_id, id"
     )
-    yield from fetch.connection.execute(query, session)
-    if "session_id" in columns:
+    found = fetch.connection.execute(query, session).fetchall()
+    if "session_id" not in columns:
+        return found
+    # To look for the message of each takes far longer than to count whether any is left.
+    query = "SELECT count(*) FROM part WHERE session_id = ?1"
+    (own,) = fetch.connection.execute(query, session).fetchone()
+    place = columns.index("session_id")
+    if own > sum(row[place] == fetch.session for row in found):
         query = (
             f"{select} WHERE session_id = ?1"
             " AND NOT EXISTS (SELECT 1 FROM message WHERE message.id = part.message_id)"
             " ORDER BY message_id, id"
         )
-        yield from fetch.connection.execute(query, session)
+        found += fetch.connection.execute(query, session)
+    return found
 
 
 def parts_of(fetch: Fetch, rows: Iterable[sqlite3.Row]) -> Parts:

@@ -7,24 +7,22 @@ from finder.jsonio import array, integer, mapping, string
 from finder.model import Attachment, Json, JsonObject, Label, Labels, Role, Status, Usage
 
 
-def notice_of(kind: str, info: JsonObject) -> tuple[str, str | None] | None:
-    """What a part that is no conversation says: kind and text of a `Notice`."""
+def notice_of(info: JsonObject) -> tuple[str, str | None]:
+    """What a part of type patch, retry or subtask says: kind and text of a `Notice`."""
+    kind = info.get("type")
     if kind == "patch":
         return "diff", "\n".join(str(name) for name in array(info.get("files")))
     if kind == "retry":
         return "retry", error_text(info.get("error"))
-    if kind == "subtask":
-        # The task tool call that follows carries the prompt and names the child.
-        said = [string(info.get("description")), string(info.get("prompt"))]
-        return "state", ": ".join(text for text in said if text)
-    return None
+    # The task tool call that follows carries the prompt and names the child.
+    said = [string(info.get("description")), string(info.get("prompt"))]
+    return "state", ": ".join(text for text in said if text)
 
 
 def tool_input(state: JsonObject) -> Json:
     """The arguments of a call; of one still being written, their text as far as it came."""
     given = state.get("input")
-    raw = string(state.get("raw"))
-    return raw if raw and not given else given
+    return given or string(state.get("raw")) or given
 
 
 def tool_status(
@@ -32,17 +30,17 @@ def tool_status(
 ) -> tuple[Status, tuple[Label, ...]]:
     """A tool part's status, and how it was known."""
     stored = state.get("status")
-    if stored == "error":
-        if mapping(state.get("metadata")).get("interrupted") is True:
-            return "interrupted", ()
-        aborted = string(state.get("error")) in {"Tool execution aborted", "Aborted"}
-        return ("interrupted", ("inferred",)) if aborted else ("error", ())
     if stored == "completed":
         if name == "invalid":  # OpenCode's stand-in for an unknown tool or broken arguments
             return "error", ()
         if interrupted and _was_killed(state):
             return "interrupted", ("inferred",)
         return "ok", ()
+    if stored == "error":
+        if mapping(state.get("metadata")).get("interrupted") is True:
+            return "interrupted", ()
+        aborted = string(state.get("error")) in {"Tool execution aborted", "Aborted"}
+        return ("interrupted", ("inferred",)) if aborted else ("error", ())
     unfinished: Status = "pending" if stored == "pending" else "running"
     return ("interrupted", ()) if interrupted else (unfinished, ())
 
@@ -65,12 +63,15 @@ def tool_output(state: JsonObject) -> str | None:
 
     Of a call that was cut off the program tells the model what it had said, not the error.
     """
+    output = state.get("output")
+    if isinstance(output, str) and state.get("status") != "error":
+        return output
     metadata = mapping(state.get("metadata"))
     if state.get("status") == "error" and metadata.get("interrupted") is True:
         said = string(metadata.get("output"))
         if said is not None:
             return said
-    for value in (state.get("output"), state.get("error")):
+    for value in (output, state.get("error")):
         if isinstance(value, str):
             return value
         if value is not None:

@@ -16,7 +16,8 @@ revert hides) is worked out in `story`, which gives the labels.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 
 from adapters.opencode.context import Context
 from adapters.opencode.fields import (
@@ -33,6 +34,7 @@ from adapters.opencode.fields import (
 )
 from adapters.opencode.sessions import model_name
 from adapters.opencode.stored import StoredMessage, StoredPart
+from finder.dataclass import replace
 from finder.jsonio import array, integer, mapping, number, string
 from finder.model import (
     Attachment,
@@ -76,14 +78,17 @@ def story(
         attached: finds the file with the full text of a truncated tool result.
     """
     context = Context.of(messages, mapping(revert), old_summaries_count)
-    for position, message in enumerate(messages):
-        yield from _Writer(ref, message, context, position, attached).events()
+    return chain.from_iterable(
+        _Writer(ref, message, context, position, attached).events()
+        for position, message in enumerate(messages)
+    )
 
 
 class _Writer:
     """Turns one stored message into events.
 
-    `role` is who speaks; None for the parts of a message that could not be read.
+    `role` is who speaks; None for the parts of a message that could not be read. `labels` are
+    those of what is being told.
     """
 
     def __init__(
@@ -96,148 +101,151 @@ class _Writer:
     ) -> None:
         self.ref = ref
         self.stored = stored
+        self.id = stored.id
+        self.at = stored.at
         self.context = context
         self.position = position
         self.attached = attached
         self.role = _ROLES.get(string(stored.info.get("role")) or "")
-        self.labels = self._labelled(context.labels(position, None))
-        # Of a message that was taken back in part, each part has labels of its own.
-        self.parts_differ = context.hides_parts_of(position)
+        self.interrupted = context.was_interrupted(position)
+        self.labels = self._labelled(None)
+        self.of_texts = self._labels_of_texts()
 
     def events(self) -> Iterator[Event]:
-        stored = self.stored
-        if stored.problem is not None:
-            yield Opaque(
-                kind="message",
-                problem=stored.problem,
-                record=stored.id,
-                message=stored.id,
-                raw=stored.raw,
-                labels=self._labels(),
+        yield self._opening()
+        if self.stored.problem is None and self.context.starts_summary(self.position):
+            yield Compaction(
+                record=self.id, message=self.id, role=self.role, at=self.at, labels=self.labels
             )
-        else:
-            yield self._message()
-            if self.context.starts_summary(self.position):
-                yield Compaction(
-                    record=stored.id,
-                    message=stored.id,
-                    role=self.role,
-                    at=stored.at,
-                    labels=self._labels(),
-                )
-        for part in stored.parts:
-            yield from self._part(part)
+        # Of a message that was taken back in part, each part has labels of its own.
+        parts_differ = self.context.hides_parts_of(self.position)
+        for part in self.stored.parts:
+            if parts_differ:
+                self.labels = self._labelled(part.id)
+            kind = part.info.get("type")
+            if part.problem is not None:
+                yield self._opaque(part, "part", part.problem)
+            elif kind == "tool":
+                yield from self._tool(part)
+            elif isinstance(kind, str) and kind in _TELLERS:
+                yield _TELLERS[kind](self, part)
+            else:
+                yield self._opaque(part, string(kind) or "part")
 
-    def _labelled(self, found: Labels) -> Labels:
+    def _labelled(self, part: str | None) -> Labels:
+        found = self.context.labels(self.position, part)
         return tuple(dict.fromkeys((*found, *self.stored.labels)))
 
-    def _labels(self, *more: Label, part: str | None = None) -> Labels:
-        labels = self.labels
-        if self.parts_differ and part is not None:
-            labels = self._labelled(self.context.labels(self.position, part))
-        return tuple(dict.fromkeys((*labels, *more))) if more else labels
+    def _labels_and(self, more: Sequence[Label]) -> Labels:
+        return tuple(dict.fromkeys((*self.labels, *more))) if more else self.labels
 
-    def _message(self) -> Message:
-        info = self.stored.info
-        time = mapping(info.get("time"))
-        interrupted = self.context.was_interrupted(self.position)
+    def _labels_of_texts(self) -> list[Label]:
+        """What the message as a whole says of each of its texts."""
+        found: list[Label] = []
+        if self.stored.info.get("summary") is True and self.role == "assistant":
+            # The model wrote it, but at the tool's bidding and in the place of what was said.
+            found += ["synthetic", "summary"]
+        if self.context.is_replayed(self.position):
+            found += ["synthetic", "inferred"]
+        return found
+
+    def _opening(self) -> Message | Opaque:
+        stored, info = self.stored, self.stored.info
+        if stored.problem is not None:
+            return Opaque(
+                kind="message",
+                problem=stored.problem,
+                record=self.id,
+                message=self.id,
+                raw=stored.raw,
+                labels=self.labels,
+            )
         return Message(
-            record=self.stored.id,
-            message=self.stored.id,
+            record=self.id,
+            message=self.id,
             role=self.role,
-            at=self.stored.at,
-            labels=self._labels(*(("interrupted",) if interrupted else ())),
-            raw=self.stored.raw,
+            at=self.at,
+            labels=self._labels_and(("interrupted",) if self.interrupted else ()),
+            raw=stored.raw,
             model=model_name(info),
             agent=string(info.get("agent")) or string(info.get("mode")),
             usage=usage(info.get("tokens")),
             cost=number(info.get("cost")),
-            finished=integer(time.get("completed")),
+            finished=integer(mapping(info.get("time")).get("completed")),
             error=error_text(info.get("error")),
         )
 
-    def _part(self, part: StoredPart) -> Iterable[Event]:
-        if part.problem is not None:
-            return (self._opaque(part, "part", part.problem),)
-        kind = string(part.info.get("type")) or "part"
-        if kind == "tool":
-            return self._tool(part)
-        tell = _TELLERS.get(kind)
-        return (tell(self, part) if tell else self._other(part, kind),)
-
-    def _other(self, part: StoredPart, kind: str) -> Notice | Opaque:
-        notice = notice_of(kind, part.info)
-        if notice is None:
-            return self._opaque(part, kind, None)
+    def _notice(self, part: StoredPart) -> Notice:
+        kind, text = notice_of(part.info)
         return Notice(
-            kind=notice[0],
-            text=notice[1],
+            kind=kind,
+            text=text,
             record=part.id,
-            message=self.stored.id,
+            message=self.id,
             role=self.role,
-            labels=self._labels(part=part.id),
+            labels=self.labels,
             raw=part.raw,
         )
 
-    def _opaque(self, part: StoredPart, kind: str, problem: str | None) -> Opaque:
+    def _opaque(self, part: StoredPart, kind: str, problem: str | None = None) -> Opaque:
         return Opaque(
             kind=kind,
             problem=problem,
             record=part.id,
-            message=self.stored.id,
+            message=self.id,
             role=self.role,
-            labels=self._labels(part=part.id),
+            labels=self.labels,
             raw=part.raw,
         )
 
     def _text(self, part: StoredPart) -> Text | Opaque:
         info = part.info
-        text = string(info.get("text"))
-        if text is None:
+        text = info.get("text")
+        if not isinstance(text, str):
             return self._opaque(part, "text", "a text part without text")
-        more: list[Label] = []
-        if info.get("synthetic"):
-            more.append("synthetic")
+        more = self.of_texts
         if info.get("ignored"):
-            more.append("hidden")
-        if self.stored.info.get("summary") is True and self.role == "assistant":
-            # The model wrote it, but at the tool's bidding and in the place of what was said.
-            more += ["synthetic", "summary"]
-        if self.context.is_replayed(self.position):
-            more += ["synthetic", "inferred"]
+            more = ["hidden", *more]
+        if info.get("synthetic"):
+            more = ["synthetic", *more]
         return Text(
             text=text,
             record=part.id,
-            message=self.stored.id,
+            message=self.id,
             role=self.role,
-            at=integer(mapping(info.get("time")).get("start")) or self.stored.at,
-            labels=self._labels(*more, part=part.id),
+            at=self._began(info),
+            labels=self._labels_and(more),
             raw=part.raw,
         )
 
+    def _began(self, info: JsonObject) -> int | None:
+        """When a part, or the state of a tool, says that it began; else when its message did."""
+        time = info.get("time")
+        return (integer(time.get("start")) if isinstance(time, dict) else None) or self.at
+
     def _reasoning(self, part: StoredPart) -> Reasoning:
-        signature, redacted = provider_data(part.info.get("metadata"))
+        info = part.info
+        signature, redacted = provider_data(info.get("metadata"))
         return Reasoning(
-            text=string(part.info.get("text")) or "",
+            text=string(info.get("text")) or "",
             redacted=redacted,
             signature=signature,
             record=part.id,
-            message=self.stored.id,
+            message=self.id,
             role=self.role,
-            at=integer(mapping(part.info.get("time")).get("start")) or self.stored.at,
-            labels=self._labels(part=part.id),
+            at=self._began(info),
+            labels=self.labels,
             raw=part.raw,
         )
 
     def _file(self, part: StoredPart) -> Attachment:
-        more: tuple[Label, ...] = ("synthetic",) if part.info.get("synthetic") else ()
         return file_attachment(
             part.info,
             record=part.id,
-            message=self.stored.id,
+            message=self.id,
             role=self.role,
-            at=self.stored.at,
-            labels=self._labels(*more, part=part.id),
+            at=self.at,
+            labels=self._labels_and(("synthetic",) if part.info.get("synthetic") else ()),
             raw=part.raw,
         )
 
@@ -247,53 +255,56 @@ class _Writer:
             auto=auto if isinstance(auto, bool) else None,
             keep=string(part.info.get("tail_start_id")),
             record=part.id,
-            message=self.stored.id,
+            message=self.id,
             role=self.role,
-            at=self.stored.at,
-            labels=self._labels(part=part.id),
+            at=self.at,
+            labels=self.labels,
             raw=part.raw,
         )
 
     def _tool(self, part: StoredPart) -> Iterator[Event]:
-        state = mapping(part.info.get("state"))
+        info = part.info
+        state = mapping(info.get("state"))
         time = mapping(state.get("time"))
-        call = string(part.info.get("callID")) or part.id
-        name = string(part.info.get("tool")) or "unknown"
-        labels = self._labels(part=part.id)
+        start = integer(time.get("start"))
+        call = string(info.get("callID")) or part.id
+        name = string(info.get("tool")) or "unknown"
         yield ToolCall(
             call=call,
             name=name,
             input=tool_input(state),
             record=part.id,
-            message=self.stored.id,
+            message=self.id,
             role="assistant",
-            at=integer(time.get("start")) or self.stored.at,
-            labels=labels,
+            at=start or self.at,
+            labels=self.labels,
             raw=part.raw,
         )
-        status, marks = tool_status(name, state, self.context.was_interrupted(self.position))
+        status, marks = tool_status(name, state, self.interrupted)
         if name == "task":
             yield self._subagent(part, call, state, status)
         if status == "pending":
             return
-        extra: list[Label] = [*marks]
+        more: list[Label] = [*marks]
         if time.get("compacted"):
-            extra.append("compacted")
-        if was_truncated(state):
-            extra.append("truncated")
+            more.append("compacted")
+        truncated = was_truncated(state)
+        if truncated:
+            more.append("truncated")
         yield ToolResult(
             call=call,
             output=tool_output(state),
             status=status,
             title=string(state.get("title")),
-            started=integer(time.get("start")),
+            started=start,
             record=part.id,
-            message=self.stored.id,
+            message=self.id,
             role="tool",
             at=integer(time.get("end")),
-            labels=self._labels(*extra, part=part.id),
+            labels=self._labels_and(more),
         )
-        yield from self._tool_files(part, state)
+        if truncated or "attachments" in state:
+            yield from self._tool_files(part, state)
 
     def _tool_files(self, part: StoredPart, state: JsonObject) -> Iterator[Event]:
         """Files that a tool result came with, and the full text of one that was cut."""
@@ -301,17 +312,13 @@ class _Writer:
             yield file_attachment(
                 mapping(attached),
                 record=part.id,
-                message=self.stored.id,
+                message=self.id,
                 role="tool",
-                labels=self._labels(part=part.id),
+                labels=self.labels,
             )
         full = self.attached(state) if self.attached is not None else None
         if full is not None:
-            from dataclasses import replace
-
-            yield replace(
-                full, record=part.id, message=self.stored.id, labels=self._labels(part=part.id)
-            )
+            yield replace(full, record=part.id, message=self.id, labels=self.labels)
 
     def _subagent(self, part: StoredPart, call: str, state: JsonObject, status: Status) -> Subagent:
         given = mapping(state.get("input"))
@@ -324,10 +331,10 @@ class _Writer:
             result=tool_output(state),
             status=status,
             record=part.id,
-            message=self.stored.id,
+            message=self.id,
             role="assistant",
             at=integer(mapping(state.get("time")).get("start")),
-            labels=self._labels(part=part.id),
+            labels=self.labels,
         )
 
 
@@ -336,4 +343,5 @@ _TELLERS: dict[str, Callable[[_Writer, StoredPart], Event]] = {
     "reasoning": _Writer._reasoning,
     "file": _Writer._file,
     "compaction": _Writer._compaction,
+    **dict.fromkeys(("patch", "retry", "subtask"), _Writer._notice),
 }

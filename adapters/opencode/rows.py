@@ -22,6 +22,7 @@ JSON_COLUMNS = {
     "session_context_epoch": ("snapshot",),
     "todo": (),
 }
+_TEXTS = frozenset({str, bytes})
 
 
 class Reader:
@@ -42,7 +43,7 @@ class Reader:
         problem = None
         for column in self._in_json:
             value = found[column]
-            if value and isinstance(value, str | bytes):
+            if value and type(value) in _TEXTS:
                 try:
                     found[column] = jsonio.loads(value)
                 except ValueError as error:
