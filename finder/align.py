@@ -8,7 +8,7 @@ just once on both sides. What is between them is solved exactly.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from itertools import pairwise
 
 FEW_CELLS = 10_000  # of the exact solution's table: solved so without asking further
@@ -57,13 +57,18 @@ def aligned(ours: Sequence[Item], theirs: Sequence[Item]) -> Pairs:
     return sorted(pairs)
 
 
-def certain(ours: Sequence[tuple[int, Hashable]], theirs: Sequence[tuple[int, Hashable]]) -> Pairs:
+def certain(
+    ours: Sequence[tuple[int, Hashable]],
+    theirs: Sequence[tuple[int, Hashable]],
+    is_same: Callable[[int, int], bool],
+) -> Pairs:
     """The places of all that is once on both sides, if there is no doubt: if all of them rise.
 
-    Both are places with what stands there.
+    Both are places with what stands there; `is_same` has the last word on two such places.
     """
     once_a, once_b = _once(ours), _once(theirs)
-    pairs = sorted((place, once_b[key]) for key, place in once_a.items() if key in once_b)
+    alike = ((place, once_b[key]) for key, place in once_a.items() if key in once_b)
+    pairs = sorted(pair for pair in alike if is_same(*pair))
     rise = all(before[1] < after[1] for before, after in pairwise(pairs))
     return pairs if rise else []
 

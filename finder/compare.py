@@ -27,16 +27,18 @@ _HEADER = ("title", "directory", "created", "updated", "agent", "model", "archiv
 _SPOKEN = frozenset({"text", "reasoning", "compaction"})
 _LOWERED: LossKind = "lowered"
 _INVENTED: LossKind = "invented"
-# Fields with texts that may be very large.
+# What may be very large, and is known by the id of its call; and other such texts.
+_OF_CALL = {"tool_call": "input", "tool_result": "output"}
 _LARGE = {
     "text": ("text",),
     "reasoning": ("text",),
-    "tool_result": ("output",),
     "attachment": ("data", "url"),
     "notice": ("text",),
 }
 
-_Change = tuple[str, LossKind | None]
+_WITH_MORE = frozenset({"tool_call", "subagent", "compaction"})
+
+_Change = tuple[str, LossKind]
 
 
 class Difference(NamedTuple):
@@ -100,16 +102,19 @@ class _Comparison:
         theirs = self.pairing.theirs
         moved = {*self.pairing.moved, *self._results_out_of_place()}
         for index, item in enumerate(self.pairing.ours):
+            event, seq = item.event, item.seq
             if index not in self.pairs:
-                found.append(_one("dropped", item, None, None))
+                found.append(Difference("dropped", event.type, None, seq, event))
                 continue
             other = theirs[self.pairs[index]]
-            if item.event.type != other.event.type:
-                found.append(_one("lowered", item, None, other))
+            if event.type != other.event.type:
+                found.append(Difference("lowered", event.type, None, seq, event, other.event))
                 continue
+            changes = self._pair(item, other)
             if index in moved:
-                found.append(_one("changed", item, "order", other))
-            found += [_one(kind, item, name, other) for name, kind in self._pair(item, other)]
+                changes.insert(0, ("order", "changed"))
+            for name, kind in changes:
+                found.append(Difference(kind, event.type, name, seq, event, other.event))
         paired = set(self.pairs.values())
         for index, item in enumerate(theirs):
             if index not in paired:
@@ -117,28 +122,38 @@ class _Comparison:
                 found.append(Difference(kind="invented", type=event.type, field=None, other=event))
         return found
 
-    def _pair(self, item: Item, other: Item) -> list[tuple[str, LossKind]]:
+    def _pair(self, item: Item, other: Item) -> list[_Change]:
         ours, theirs = item.event, other.event
         values = plain_values(ours.type)
         changes: list[_Change] = []
-        if item.role != other.role:
-            changes.append(("role", change(item.role, other.role)))
+        if item.role != other.role and (kind := change(item.role, other.role)):
+            changes.append(("role", kind))
         one, another = values(ours), values(theirs)
         if one != another:
             named = zip(plain_names(ours.type), one, another, strict=True)
-            changes += [(name, change(a, b)) for name, a, b in named if a is not b]
+            changes += [
+                (name, kind) for name, a, b in named if a is not b and (kind := change(a, b))
+            ]
         if ours.labels != theirs.labels:
             changes += label_changes(ours.labels, theirs.labels)
-        if ours.type == "tool_call" and theirs.type == "tool_call":
-            changes.append(("input", change(ours.input, theirs.input)))
-        elif ours.type == "message" and theirs.type == "message":
+        if ours.type == "message" and theirs.type == "message":
             changes += usage_changes(ours.usage, theirs.usage)
+        elif ours.type in _WITH_MORE and (more := self._more(ours, theirs)):
+            changes.append(more)
+        return changes
+
+    def _more(self, ours: Event, theirs: Event) -> _Change | None:
+        """How that differs which only events of some types have, and which is no plain value."""
+        kind: LossKind | None = None
+        name = ""
+        if ours.type == "tool_call" and theirs.type == "tool_call":
+            name, kind = "input", change(ours.input, theirs.input)
         elif ours.type == "subagent" and theirs.type == "subagent":
             child = _name(ours.child, self.ids)
-            changes.append(("child", change(child, theirs.child and theirs.child.id)))
+            name, kind = "child", change(child, theirs.child and theirs.child.id)
         elif ours.type == "compaction" and theirs.type == "compaction":
-            changes.append(("keep", self._kept(ours.keep, theirs.keep)))
-        return [(name, kind) for name, kind in changes if kind]
+            name, kind = "keep", self._kept(ours.keep, theirs.keep)
+        return (name, kind) if kind else None
 
     def _kept(self, ours: str | None, theirs: str | None) -> LossKind | None:
         """How two record ids differ: whether they name the same event."""
@@ -155,11 +170,6 @@ class _Comparison:
         before = _words_before(self.pairing.ours, {a: a for a in stayed})
         now = _words_before(self.pairing.theirs, {b: a for a, b in stayed.items()})
         return {a for a in before if before[a] != now.get(a, before[a])}
-
-
-def _one(kind: LossKind, item: Item, name: str | None, other: Item | None) -> Difference:
-    event = item.event
-    return Difference(kind, event.type, name, item.seq, event, other.event if other else None)
 
 
 def _place(found: Sequence[Item], record: str) -> int | None:
@@ -190,38 +200,22 @@ def change(ours: Json, theirs: Json) -> LossKind | None:
         return "dropped"
     if ours is None:
         return "invented"
-    return None if same(ours, theirs) else "changed"
-
-
-def same(ours: Json, theirs: Json) -> bool:
-    """Whether two JSON values are the same; unlike in Python, 1, 1.0 and true are not."""
-    if type(ours) is str and type(theirs) is str:
-        return ours == theirs
-    waiting = [(ours, theirs)]
-    for one, other in waiting:  # no recursion: a value may be nested as deeply as its parser goes
-        if type(one) is not type(other):
-            return False
-        if isinstance(one, dict):
-            if one.keys() != other.keys():
-                return False
-            waiting += [(value, other[key]) for key, value in one.items()]
-        elif isinstance(one, list | tuple):
-            if len(one) != len(other):
-                return False
-            waiting += zip(one, other, strict=True)
-        elif one != other and not (one != one and other != other):  # noqa: PLR0124 - NaN
-            return False
-    return True
+    return None if jsonio.same(ours, theirs) else "changed"
 
 
 def usage_changes(ours: Usage | None, theirs: Usage | None) -> list[_Change]:
     """How the token counts differ: as a whole where one side has none at all."""
-    if ours == theirs:
-        return []
     if ours is None or theirs is None:
-        return [("usage", change(ours, theirs))]
-    names = [f.name for f in fields(Usage)]
-    return [(f"usage.{n}", change(getattr(ours, n), getattr(theirs, n))) for n in names]
+        kind = change(ours, theirs)
+        return [("usage", kind)] if kind else []
+    names = _counts()
+    counts = zip(names, attrgetter(*names)(ours), attrgetter(*names)(theirs), strict=True)
+    return [(f"usage.{name}", kind) for name, a, b in counts if (kind := change(a, b))]
+
+
+@cache
+def _counts() -> tuple[str, ...]:
+    return tuple(f.name for f in fields(Usage))
 
 
 def label_changes(ours: Collection[str], theirs: Collection[str]) -> list[_Change]:
@@ -232,17 +226,15 @@ def label_changes(ours: Collection[str], theirs: Collection[str]) -> list[_Chang
 
 def header_differences(source: Session, written: Session, plan: Plan) -> list[Difference]:
     """How the header differs; a directory that the plan sets is no difference."""
-    changes: list[_Change] = []
-    for name in _HEADER:
-        ours, theirs = getattr(source, name), getattr(written, name)
-        if name == "directory" and plan.directory is not None:
-            ours = plan.directory
-        changes.append((name, change(ours, theirs)))
+    values = {name: (getattr(source, name), getattr(written, name)) for name in _HEADER}
+    if plan.directory is not None:
+        values["directory"] = plan.directory, written.directory
     parent = source.parent and plan.ids.get(source.parent, source.parent.id)
-    changes.append(("parent", change(parent, written.parent and written.parent.id)))
+    values["parent"] = parent, written.parent and written.parent.id
+    changes = [(name, kind) for name, pair in values.items() if (kind := change(*pair))]
     labels = [label for label in source.labels if label not in _ABOUT_THE_STORE]
     changes += label_changes(labels, [x for x in written.labels if x not in _ABOUT_THE_STORE])
-    return [Difference(kind=kind, type="session", field=name) for name, kind in changes if kind]
+    return [Difference(kind=kind, type="session", field=name) for name, kind in changes]
 
 
 # -- large sessions --------------------------------------------------------------------------
@@ -301,7 +293,7 @@ def is_equal(ours: Event, theirs: Event, ids: Mapping[Ref, str]) -> bool:
     if ours.type != theirs.type or _known(ours) != _known(theirs):
         return False
     if ours.type == "tool_call" and theirs.type == "tool_call":
-        return same(ours.input, theirs.input)
+        return jsonio.same(ours.input, theirs.input)
     if ours.type == "subagent" and theirs.type == "subagent":
         names = {child and child.id for child in (ours.child, theirs.child)}
         return names == {_name(ours.child, ids)}
@@ -324,16 +316,25 @@ def _name(child: Ref | None, ids: Mapping[Ref, str]) -> str | None:
 
 
 def _sharing(source: Iterable[Event]) -> Callable[[Event], Event]:
-    known: dict[str, str] = {}
+    texts: dict[str, str] = {}
+    of_calls: dict[tuple[str, str], Json] = {}
     for event in source:
+        if name := _OF_CALL.get(event.type):
+            call, value = attrgetter("call", name)(event)
+            of_calls[event.type, call] = value
         for name in _LARGE.get(event.type, ()):
             if text := getattr(event, name):
-                known[text] = text
+                texts[text] = text
 
     def share(event: Event) -> Event:
+        if name := _OF_CALL.get(event.type):
+            call, value = attrgetter("call", name)(event)
+            known = of_calls.get((event.type, call))
+            if known is not None and jsonio.same(known, value):
+                object.__setattr__(event, name, known)
         for name in _LARGE.get(event.type, ()):
             text = getattr(event, name)
-            object.__setattr__(event, name, known.get(text, text))
+            object.__setattr__(event, name, texts.get(text, text))
         return without_record(event)
 
     return share

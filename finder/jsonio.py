@@ -306,6 +306,29 @@ def json_type(value: Json) -> str:
     return names.get(type(value), "number")
 
 
+def same(ours: Json, theirs: Json) -> bool:
+    """Whether two values are the same; unlike in Python, 1, 1.0 and true are not."""
+    if ours is theirs:
+        return True
+    if type(ours) in _ORDINARY:
+        return type(ours) is type(theirs) and bool(ours == theirs)
+    waiting = [(ours, theirs)]
+    for one, other in waiting:  # no recursion: a value may be nested as deeply as its parser goes
+        if type(one) is not type(other):
+            return False
+        if isinstance(one, dict):
+            if one.keys() != other.keys():
+                return False
+            waiting += [(value, other[key]) for key, value in one.items()]
+        elif isinstance(one, list | tuple):
+            if len(one) != len(other):
+                return False
+            waiting += zip(one, other, strict=True)
+        elif one != other and not (one != one and other != other):  # noqa: PLR0124 - NaN
+            return False
+    return True
+
+
 # Values of a foreign record may have any type. These give the value where it has the type that
 # is expected, and something harmless where it has not; the record itself stays in `raw`.
 

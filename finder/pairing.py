@@ -7,6 +7,7 @@ where one of them is missing, an encoder's own word on which it left out is foll
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cache
@@ -51,6 +52,7 @@ _ALIKE = frozenset({"message", "compaction", "notice", "opaque"})  # each is lik
 # What says the same in another type of event, such as the text of a thought told as an answer, or
 # in one that has kept little else.
 _WORDS = ("text", "output", "result", "prompt", "data", "url")
+_OF_WORDS = EVENT_TYPES.keys() - {"message", "tool_call", "compaction", "opaque"}
 
 
 class Item(NamedTuple):
@@ -68,26 +70,26 @@ def items(events: Sequence[Event], report: Report | None = None) -> list[Item]:
     What the report says to be gone is followed by nothing; calls that have other ids in the target
     are known by those.
     """
-    report = report or Report()
-    renamed = report.calls
+    renamed, gone = (report.calls, report.gone) if report else ({}, frozenset[int]())
     message, role = None, None
     found: list[Item] = []
     for seq, event in enumerate(events):
-        kind = event.type
+        kind, speaks, call = event.type, event.role, None
         if kind == "message":
             message, role = event.record, event.role
-        speaks = event.role or (role if event.message in (None, message) else None)
-        call = None
-        if kind in _OF_CALLS:
+        elif kind in _OF_CALLS:
             call = renamed.get(id(event)) or event.call  # type: ignore[union-attr]
+        if speaks is None and event.message in (None, message):
+            speaks = role
         found.append(Item(seq, event, speaks, call))
-    belonging = _belonging(events, report.gone)
+    belonging = _belonging(events, gone)
     placed = {index for indices in belonging.values() for index in indices}
     order: list[Item] = []
-    for index, item in enumerate(found):
-        if index not in placed and not _is_envelope(item.event):
+    for item in found:
+        if item.seq not in placed and not _is_envelope(item.event):
             order.append(item)
-            order += [found[inner] for inner in belonging.get(index, ())]
+            if item.seq in belonging:
+                order += [found[inner] for inner in belonging[item.seq]]
     return order
 
 
@@ -100,14 +102,17 @@ def _belonging(events: Sequence[Event], gone: Collection[int]) -> dict[int, list
     """For each call, by its place: its subagents, its result, and what came with the result."""
     found: dict[int, list[int]] = {}
     calls: dict[str, int] = {}
-    there = [index for index, event in enumerate(events) if not gone or id(event) not in gone]
-    for index in there:
-        event = events[index]
+    there: Sequence[int] = range(len(events))
+    left = events
+    if gone:
+        there = [index for index in there if id(events[index]) not in gone]
+        left = [events[index] for index in there]
+    for index, event in zip(there, left, strict=True):
         if event.type == "tool_call":
             calls[event.call] = index
         elif event.type == "subagent" and event.call in calls:
             found.setdefault(calls[event.call], []).append(index)
-    for call, result in answers([events[index] for index in there]).items():
+    for call, result in answers(left).items():
         inner = found.setdefault(there[call], [])
         inner += there[result], *came_with(events, there[result])
     return found
@@ -133,28 +138,12 @@ class Pairing:
     @classmethod
     def of(cls, ours: Sequence[Item], theirs: Sequence[Item], report: Report) -> Pairing:
         """All pairs; the report says which events are gone, and which have other content."""
-        gone, altered = report.gone, report.altered
-        start = _equal_start(ours, theirs, gone | altered)
-        features = _Features(gone, altered)
-        pairing = cls(ours, theirs, rising=[(index, index) for index in range(start)])
-        sure = _sure(ours, theirs, start, features)
-        pairing.rising += sure
-        one: dict[int, _Known] = {}
-        other: dict[int, _Known] = {}
-        pairs: list[tuple[int, int]] = []
-        for (a, b), (end_a, end_b) in pairwise(
-            [(start - 1, start - 1), *sure, (len(ours), len(theirs))]
-        ):
-            if (end_a, end_b) == (a + 1, b + 1):
-                continue
-            one |= {place: features.of(ours[place]) for place in range(a + 1, end_a)}
-            other |= {place: features.of(theirs[place]) for place in range(b + 1, end_b)}
-            found = aligned(
-                [one[place] for place in range(a + 1, end_a)],
-                [other[place] for place in range(b + 1, end_b)],
-            )
-            pairs += [(a + 1 + inner_a, b + 1 + inner_b) for inner_a, inner_b in found]
-        pairing.rising += _without_doubtful(pairs, one, other)
+        gone, known = report.gone, report.gone | report.altered
+        start = _equal_start(ours, theirs, known)
+        sure = _sure(ours, theirs, start, known)
+        features = _Features(gone, report.altered)
+        pairing = cls(ours, theirs, rising=[*((at, at) for at in range(start)), *sure])
+        pairing.rising += _between(ours, theirs, [(start - 1, start - 1), *sure], features)
         pairing.moved = _moved(ours, theirs, pairing.pairs, gone)
         return pairing
 
@@ -218,10 +207,24 @@ class _Features:
         known_by = self._none() if item.event.type == "message" else content
         return telling, known_by, said, identity, type_, content, words, whole
 
-    def is_certain(self, item: Item) -> bool:
-        """Whether it is known by the first of these numbers."""
-        known = id(item.event)
-        return known not in self._gone and known not in self._altered and _is_telling(item.event)
+    def content(self, item: Item) -> int | None:
+        """The number of its content; None where that does not tell which event it is."""
+        if item.event.type == "message" or not self._is_itself(item):
+            return None
+        return self._number(_content(item), 0)
+
+    def can_be_of(self, item: Item, types: Collection[str]) -> bool:
+        """Whether one of these types may be known by the same: another than its own by words."""
+        type_ = item.event.type
+        return type_ in types or (type_ in _OF_WORDS and id(item.event) not in self._gone)
+
+    def open(self, ours: Item, theirs: Item) -> bool:
+        """Whether both open messages, and nothing is said of them: by nothing else is one known."""
+        opening = ours.event.type == theirs.event.type == "message"
+        return opening and self._is_itself(ours) and self._is_itself(theirs)
+
+    def _is_itself(self, item: Item) -> bool:
+        return id(item.event) not in self._gone and id(item.event) not in self._altered
 
     def _number(self, key: Hashable, kind: int) -> int:
         return self._numbers.setdefault((kind, key), len(self._numbers))
@@ -233,7 +236,7 @@ class _Features:
 
 
 def _sure(
-    ours: Sequence[Item], theirs: Sequence[Item], start: int, features: _Features
+    ours: Sequence[Item], theirs: Sequence[Item], start: int, known: Collection[int]
 ) -> list[tuple[int, int]]:
     """Of what is long, the pairs that leave no doubt: so what is between them can be looked at
     closely, and they themselves need not be."""
@@ -241,26 +244,84 @@ def _sure(
         return []
     one, other = (
         [
-            (at, _content(side[at]))
+            at
             for at in range(start, len(side))
-            if features.is_certain(side[at])
+            if _is_telling(side[at].event) and id(side[at].event) not in known
         ]
         for side in (ours, theirs)
     )
-    return certain(one, other)
+    again = _given_again(ours, one) | _given_again(theirs, other)
+    return certain(
+        [(at, _short_key(ours[at], again)) for at in one],
+        [(at, _short_key(theirs[at], again)) for at in other],
+        lambda a, b: _is_same_content(ours[a], theirs[b]),
+    )
+
+
+def _given_again(side: Sequence[Item], places: Sequence[int]) -> set[Hashable]:
+    """The ids of calls that more than one event of a type has."""
+    counts = Counter((side[at].event.type, side[at].call) for at in places)
+    return {key for key, count in counts.items() if count > 1}
+
+
+def _short_key(item: Item, again: Collection[Hashable]) -> Hashable:
+    """The call's id where there is one: it is found sooner than a text of megabytes."""
+    key = item.event.type, item.call
+    return _content(item) if item.call is None or key in again else key
+
+
+def _is_same_content(ours: Item, theirs: Item) -> bool:
+    """Whether two events that have a key in common are alike in all that `_content` has."""
+    one, other = ours.event, theirs.event
+    return ours.call is None or all(
+        jsonio.same(getattr(one, name), getattr(other, name)) for name in _CONTENT[one.type]
+    )
+
+
+def _between(
+    ours: Sequence[Item],
+    theirs: Sequence[Item],
+    sure: Sequence[tuple[int, int]],
+    features: _Features,
+) -> list[tuple[int, int]]:
+    """Pairs of what stands between those that leave no doubt, and behind the last of them."""
+    types_a = {item.event.type for item in ours}
+    types_b = {item.event.type for item in theirs}
+    pairs: list[tuple[int, int]] = []
+    places_a: list[int] = []
+    places_b: list[int] = []
+    for (a, b), (end_a, end_b) in pairwise([*sure, (len(ours), len(theirs))]):
+        if (end_a, end_b) == (a + 1, b + 1):
+            continue
+        left = [at for at in range(a + 1, end_a) if features.can_be_of(ours[at], types_b)]
+        right = [at for at in range(b + 1, end_b) if features.can_be_of(theirs[at], types_a)]
+        if len(left) == len(right) == 1 and features.open(ours[left[0]], theirs[right[0]]):
+            pairs.append((left[0], right[0]))
+        elif left and right:
+            found = aligned(
+                [features.of(ours[at]) for at in left], [features.of(theirs[at]) for at in right]
+            )
+            pairs += [(left[place_a], right[place_b]) for place_a, place_b in found]
+        places_a += left
+        places_b += right
+    content_a = {at: features.content(ours[at]) for at in places_a}
+    content_b = {at: features.content(theirs[at]) for at in places_b}
+    return _without_doubtful(pairs, content_a, content_b)
 
 
 def _without_doubtful(
-    pairs: list[tuple[int, int]], ours: Mapping[int, _Known], theirs: Mapping[int, _Known]
+    pairs: list[tuple[int, int]],
+    ours: Mapping[int, int | None],
+    theirs: Mapping[int, int | None],
 ) -> list[tuple[int, int]]:
     """The pairs but for those of unlike content where the content of one is elsewhere, alone."""
     paired_a, paired_b = {a for a, _ in pairs}, {b for _, b in pairs}
-    alone_a = {known[1] for a, known in ours.items() if a not in paired_a}
-    alone_b = {known[1] for b, known in theirs.items() if b not in paired_b}
+    alone_a = {content for a, content in ours.items() if a not in paired_a} - {None}
+    alone_b = {content for b, content in theirs.items() if b not in paired_b} - {None}
     return [
         (a, b)
         for a, b in pairs
-        if ours[a][1] == theirs[b][1] or not (ours[a][1] in alone_b or theirs[b][1] in alone_a)
+        if ours[a] == theirs[b] or not (ours[a] in alone_b or theirs[b] in alone_a)
     ]
 
 

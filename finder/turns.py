@@ -46,8 +46,7 @@ def answers(events: Sequence[Event]) -> dict[int, int]:
             message += 1
         elif event.type == "tool_call":
             waiting.setdefault(event.call, []).append((message, place))
-        elif event.type == "tool_result" and waiting.get(event.call):
-            calls = waiting[event.call]
+        elif event.type == "tool_result" and (calls := waiting.get(event.call)):
             latest = calls[-1][0]
             index = next(i for i, (number, _) in enumerate(calls) if number == latest)
             found[calls.pop(index)[1]] = place

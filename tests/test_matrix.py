@@ -129,7 +129,7 @@ def test_nothing_is_lost_in_our_own_form(home: Path, tmp_path: Path, case: str) 
         assert [account.losses for account in done.receipts] == [()] * len(tree.sessions)
         for session, (back, events) in zip(tree.sessions, written(staging), strict=True):
             assert compare.prints(events) == compare.prints(tree.read(session)[1]), session.ref
-            assert compare.same(back.raw, session.raw), session.ref
+            assert jsonio.same(back.raw, session.raw), session.ref
             assert back.origin == at_home(session).ref.tool
 
 

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from finder import compare
+from finder import jsonio
 from finder.adapter import Adapter
 from finder.convert import Conversion, Tree, convert
 from finder.errors import BugError
@@ -110,13 +110,13 @@ def test_through_our_own_form_all_is_the_same(made: Made) -> None:
             assert back.origin == generated.TOOL
             for name in Session._fields:
                 if name not in {"ref", "origin", "stamp", "parent"}:
-                    assert compare.same(getattr(back, name), getattr(session, name)), name
+                    assert jsonio.same(getattr(back, name), getattr(session, name)), name
             here = [_rehomed(event, staging) for event in events]
             assert len(told) == len(here)
             for event, written_ in zip(here, told, strict=True):
                 for field in fields(event):
                     values = getattr(event, field.name), getattr(written_, field.name)
-                    assert values[0] == values[1] or compare.same(*values), (event, written_)
+                    assert values[0] == values[1] or jsonio.same(*values), (event, written_)
 
 
 def _rehomed(event: Event, staging: FileStaging) -> Event:
