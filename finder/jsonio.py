@@ -23,6 +23,9 @@ from finder.model import Json, JsonObject, Problem
 _HUGE_INTEGER = rb"(?<![\d.eE+\"-])-?\d{19,}(?![\d.eE\"])"
 _AS_ZEROS = bytes.maketrans(b"123456789", b"0" * 9)
 _ZEROS = b"0" * 19
+_HUGE = 2.0**63
+# In a text of some length, to look at one value takes as long as the search in so many bytes.
+_LONG, _BYTES_A_VALUE, _MOST_VALUES = 2_048, 128, 4_096
 _SLICE = 1 << 20
 _ORDINARY = frozenset({str, int, bool, type(None)})
 # Bytes that are parsed before orjson is loaded: that takes as long as what four times as many gain.
@@ -63,9 +66,10 @@ def _strictly(data: bytes | str) -> Json:
 
     try:
         raw = data.encode() if isinstance(data, str) else data
-        return _REFUSED if _may_have_huge_integers(raw) else orjson.loads(raw)
+        value = orjson.loads(raw)
     except ValueError:  # also a lone surrogate
         return _REFUSED
+    return _REFUSED if _may_have_lost_digits(value, raw) else value
 
 
 def _leniently(data: bytes | str) -> Json:
@@ -77,6 +81,31 @@ def _leniently(data: bytes | str) -> Json:
         return json.loads(text)
     except RecursionError:
         raise ValueError(f"nested more than {_MAX_DEPTH} levels deep") from None
+
+
+def _may_have_lost_digits(value: Json, raw: bytes) -> bool:
+    most = min(len(raw) // _BYTES_A_VALUE, _MOST_VALUES)
+    if len(raw) >= _LONG and not _may_have_large_floats(value, most):
+        return False
+    return _may_have_huge_integers(raw)
+
+
+def _may_have_large_floats(value: Json, most: int) -> bool:
+    """Whether a huge integer may have become a float; true of more than so many values, too."""
+    waiting = [value]
+    for item in waiting:
+        kind = type(item)
+        if kind is str or kind is int:
+            continue
+        if kind is dict:
+            waiting += item.values()
+        elif kind is list:
+            waiting += item
+        elif kind is float and not -_HUGE < item < _HUGE:
+            return True
+        if len(waiting) > most:
+            return True
+    return False
 
 
 def _may_have_huge_integers(raw: bytes) -> bool:

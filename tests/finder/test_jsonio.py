@@ -68,6 +68,20 @@ def test_huge_integers_are_found_wherever_they_stand(place: int, digits: int) ->
     assert jsonio.loads(b" " * place + b"[-%d, %d]" % (number, number)) == [-number, number]
 
 
+@pytest.mark.parametrize("around", [0, 1, 5_000, 1 << 19])
+@pytest.mark.parametrize("others", [0, 3, 50, 9_000])
+@pytest.mark.parametrize(
+    "number", [2**63, 2**64 - 1, 2**64, -(2**63), -(2**63) - 1, 10**30, 1e19, -1e300, 1.5]
+)
+def test_all_numbers_are_right_in_texts_of_any_length(
+    number: float, others: int, around: int
+) -> None:
+    value = {"text": "x" * around, "in": [[{"n": number}], *range(others)]}
+    found = jsonio.loads(json.dumps(value).encode())
+    assert found == value
+    assert type(found["in"][0][0]["n"]) is type(number)
+
+
 def test_lone_surrogates_are_escaped_and_other_characters_left_readable() -> None:
     assert jsonio.dumps("ü\ud800") == '"ü\\ud800"'.encode()
 
