@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from finder import files, jsonio
-from finder.errors import StoreError
+from finder.errors import NotFoundError, StoreError
 
 EVENT = b'{"type":"'  # as a line begins that was written here, and most are
 _SESSION = re.compile(rb'\s*\{\s*"session"\s*:')
@@ -111,18 +111,17 @@ def index_of(path: Path, *, anew: bool = False) -> Index:
     return index
 
 
-def lines_from(path: Path, wanted: str) -> Iterator[tuple[int, bytes]]:
-    """The lines from that on which opens this session, with their numbers; none: it is not there.
+def opened(path: Path, wanted: str) -> tuple[int, bytes, Iterator[bytes]]:
+    """The line that opens this session: its number, itself, and all lines behind it.
 
     Raises:
+        NotFoundError: there is none.
         StoreError: the file cannot be read.
     """
     for anew in (False, True):
-        spot = index_of(path, anew=anew).spot(wanted)
-        lines = files.lines(path, start=spot.start) if spot else iter(())
-        first = next(lines, b"")
-        if spot and opens_session(first) and identifier(first) == wanted:
-            yield spot.number, first
-            del first  # of megabytes, perhaps
-            yield from enumerate(lines, spot.number + 1)
-            return
+        if spot := index_of(path, anew=anew).spot(wanted):
+            lines = files.lines(path, start=spot.start)
+            first = next(lines, b"")
+            if opens_session(first) and identifier(first) == wanted:
+                return spot.number, first, lines
+    raise NotFoundError(f"{path} holds no session {wanted!r}")

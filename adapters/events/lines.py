@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import MISSING, dataclass, fields
 from functools import cache, cached_property
-from itertools import islice
-from operator import attrgetter
 from pathlib import Path
 from typing import Any, get_args
 
 from adapters.events import SCHEMA
-from adapters.events.index import EVENT, identifier, index_of, lines_from, opens_session
+from adapters.events.index import EVENT, identifier, index_of, opened, opens_session
 from finder import files, jsonio
 from finder.errors import NotFoundError
 from finder.jsonio import integer, mapping, string
@@ -102,31 +101,37 @@ def _ref(ref: Ref, session: Session, plan: Plan) -> JsonObject:
 
 
 def _fields(event: Event, session: Session, plan: Plan) -> JsonObject:
-    names, values, defaults = _written(event.type)
-    present = zip(names, values(event), strict=True)
-    record = {name: value for name, value in present if value is not None}
-    for name, default in defaults:
-        if record.get(name) == default:
-            del record[name]
+    record = _values(event, _written(event.type))
     if "child" in record:
         record["child"] = _ref(record["child"], session, plan)
     if "usage" in record:
-        counts = ((f.name, getattr(record["usage"], f.name)) for f in fields(Usage))
-        record["usage"] = {name: count for name, count in counts if count is not None}
+        record["usage"] = _values(record["usage"], _counts())
+    return record
+
+
+def _values(one: Event | Usage, usual: dict[str, Any]) -> JsonObject:
+    """The fields that have another value than usual."""
+    record: JsonObject = {}
+    for name, default in usual.items():
+        value = getattr(one, name)
+        if value is not default and value != default:
+            record[name] = value
     return record
 
 
 @cache
-def _written(
-    type_: str,
-) -> tuple[tuple[str, ...], Callable[[Event], Any], tuple[tuple[str, Any], ...]]:
-    """The fields of a class in the order in which they are written, `raw` last; what gives their
-    values; and the defaults that are not None."""
+def _written(type_: str) -> dict[str, Any]:
+    """The fields of a class in the order in which they are written, `raw` last, with the values
+    that are not written: their defaults, and None."""
     found = {f.name: f.default for f in fields(EVENT_TYPES[type_])}
-    names = (*(name for name in found if name != "raw"), "raw")
-    known = (None, MISSING, type_)
-    defaults = tuple(item for item in found.items() if item[1] not in known)
-    return names, attrgetter(*names), defaults
+    found["raw"] = found.pop("raw")
+    required = (MISSING, type_)
+    return {name: None if value in required else value for name, value in found.items()}
+
+
+@cache
+def _counts() -> dict[str, None]:
+    return dict.fromkeys(f.name for f in fields(Usage))
 
 
 def _line(record: JsonObject, name: str | None = None) -> bytes:
@@ -188,7 +193,8 @@ def sessions(
 def _named(path: Path, ids: tuple[str, ...]) -> Iterator[tuple[int, bytes]]:
     """The lines that open these sessions, with their numbers."""
     for wanted in ids:
-        yield from islice(lines_from(path, wanted), 1)
+        with suppress(NotFoundError):
+            yield opened(path, wanted)[:2]
 
 
 def _heads(path: Path) -> Iterator[tuple[int, bytes] | Problem]:
@@ -279,21 +285,18 @@ _NUMBERS = frozenset({"created", "updated", "messages", "archived"})
 def events(ref: Ref) -> Iterator[Event]:
     """One session's events. A line that is no event is an opaque one that says why."""
     place = _Place(Path(ref.store))
-    lines = lines_from(place.path, ref.id)
-    _, head = next(lines, (0, None))
-    if head is None:
-        raise NotFoundError(f"{ref.store} holds no session {ref.id!r}")
+    number, head, lines = opened(place.path, ref.id)
     promised, given = _promised(head), 0
-    del head
-    for number, line in lines:
-        if line.startswith(EVENT):
-            given += 1
-            yield _event(line, number, place)
-        elif opens_session(line):
-            break
-        elif line.strip() and not _SCHEMA.match(line):
-            given += 1
-            yield _event(line, number, place)
+    del head  # of megabytes, perhaps
+    for line in lines:
+        number += 1
+        if not line.startswith(EVENT):
+            if opens_session(line):
+                break
+            if not line.strip() or _SCHEMA.match(line):
+                continue
+        given += 1
+        yield _event(line, number, place)
     if promised is not None and given < promised:
         missing = promised - given
         problem = f"the session has {promised} events, but the last {missing} are not in the file"
@@ -309,55 +312,86 @@ def _promised(head: bytes) -> int | None:
 
 
 def _event(line: bytes, number: int, place: _Place) -> Event:
-    where = f"line {number}"
     try:
         record = jsonio.loads(line)
     except ValueError as error:
         text = line.decode("utf-8", "surrogateescape")
-        problem = f"{where} is not valid JSON ({error})"
-        return Opaque(kind="line", problem=problem, record=where, raw=text)
+        return _odd("line", number, f"is not valid JSON ({error})", text)
     kind = record.get("type") if isinstance(record, dict) else None
     if not isinstance(kind, str) or kind not in EVENT_TYPES:
-        problem = f"{where} is no event that this version knows"
-        return Opaque(kind=str(kind or "line"), problem=problem, record=where, raw=record)
+        return _odd(str(kind or "line"), number, "is no event that this version knows", record)
     try:
-        return EVENT_TYPES[kind](**_event_values(record, kind, place))
+        return _made(record, _kind(kind), place)
     except ValueError as error:
-        problem = f"{where} is a damaged event: {error}"
-        return Opaque(kind=kind, problem=problem, record=where, raw=record)
+        return _odd(kind, number, f"is a damaged event: {error}", record)
 
 
-def _event_values(record: JsonObject, kind: str, place: _Place) -> JsonObject:
-    fits, needed = _spec(kind)
-    values = dict(record)
-    del values["type"]
-    for name, value in values.items():
-        if type(value) not in fits.get(name, ()):
-            if name not in fits:
-                raise ValueError(f"it has a field that is unknown here, {name!r}")
-            raise _misfit(name, value)
-    for name, read in _READ.items():
-        if name in values:
-            values[name] = read(values[name], place)
-    if "raw_json" in values:
-        values["raw"] = jsonio.loads(values.pop("raw_json"))
-    for name in needed:
-        if name not in values:
+def _odd(kind: str, number: int, what: str, raw: Json) -> Opaque:
+    where = f"line {number}"
+    return Opaque(kind=kind, problem=f"{where} {what}", record=where, raw=raw)
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """What is to be known of one type of event to read it.
+
+    Attributes:
+        make: its class.
+        usual: of each field, the type of value that it nearly always has.
+        few: the fields that have one of few values.
+        reads: the fields that are something else in the file, and what makes them of that.
+        needed: the fields that must be there.
+    """
+
+    make: type[Event]
+    usual: dict[str, type]
+    few: tuple[tuple[str, Collection[str]], ...]
+    reads: tuple[tuple[str, Callable[[Json, _Place], Any]], ...]
+    needed: tuple[str, ...]
+
+
+@cache
+def _kind(type_: str) -> _Kind:
+    defaults = {f.name: f.default for f in fields(EVENT_TYPES[type_])}
+    return _Kind(
+        make=EVENT_TYPES[type_],
+        usual={"raw_json": str, **{name: _FITS.get(name, _TEXT)[0] for name in defaults}},
+        few=tuple((name, known) for name, known in _FEW.items() if name in defaults),
+        reads=tuple((name, read) for name, read in _READ.items() if name in defaults),
+        needed=tuple(name for name, default in defaults.items() if default is MISSING),
+    )
+
+
+def _made(record: JsonObject, kind: _Kind, place: _Place) -> Event:
+    usual = kind.usual
+    for name, value in record.items():
+        if type(value) is not usual.get(name):
+            _check(name, value, usual)
+    for name, known in kind.few:
+        if name in record and record[name] not in known:
+            raise _misfit(name, record[name])
+    values = record
+    for name, read in kind.reads:
+        if name in record:
+            values = {**values, name: read(record[name], place)}
+    if "raw_json" in record:
+        values = {**values, "raw": jsonio.loads(record["raw_json"])}
+        del values["raw_json"]
+    for name in kind.needed:
+        if name not in record:
             raise ValueError(f"it has no {name}")
-    return values
+    return kind.make(**values)
+
+
+def _check(name: str, value: Json, known: Collection[str]) -> None:
+    if name not in known:
+        raise ValueError(f"it has a field that is unknown here, {name!r}")
+    if type(value) not in _FITS.get(name, _TEXT):
+        raise _misfit(name, value)
 
 
 def _misfit(name: str, value: Json) -> ValueError:
     return ValueError(f"its {name} is a JSON {jsonio.json_type(value)}")
-
-
-@cache
-def _spec(kind: str) -> tuple[dict[str, frozenset[type]], tuple[str, ...]]:
-    """What the fields of a type must be, and which must be there."""
-    defaults = {f.name: f.default for f in fields(EVENT_TYPES[kind]) if f.name != "type"}
-    fits = {name: _FITS.get(name, _TEXT) for name in defaults}
-    needed = tuple(name for name, default in defaults.items() if default is MISSING)
-    return {"raw_json": _TEXT, **fits}, needed
 
 
 def _raw(record: JsonObject) -> Json:
@@ -384,36 +418,26 @@ def _labels(value: Json) -> Labels:
 
 
 def _usage(value: Json) -> Usage:
-    names = {f.name for f in fields(Usage)}
-    if not isinstance(value, dict) or not value.keys() <= names:
-        raise ValueError("its usage is no counts of tokens")
-    if not all(type(count) in _INTEGER for count in value.values()):
+    known = _counts()
+    if not isinstance(value, dict) or not all(
+        name in known and type(count) is int for name, count in value.items()
+    ):
         raise ValueError("its usage is no counts of tokens")
     return Usage(**value)
 
 
-def _one_of(name: str, known: Collection[str]) -> Callable[[Json, _Place], str]:
-    def read(value: Json, _: _Place) -> str:
-        if value not in known:
-            raise _misfit(name, value)
-        return str(value)
-
-    return read
-
-
-_TEXT, _INTEGER = frozenset({str}), frozenset({int})
-_ANYTHING = frozenset({dict, list, str, int, float, bool, type(None)})
-# What a field must be; a field that is not named here is a text.
-_FITS: dict[str, frozenset[type]] = {
+_TEXT, _INTEGER = (str,), (int,)
+_ANYTHING = (dict, list, str, int, float, bool, type(None))
+# What a field must be, the usual first; a field that is not named here is a text.
+_FITS: dict[str, tuple[type, ...]] = {
     **dict.fromkeys(("at", "started", "finished"), _INTEGER),
-    **dict.fromkeys(("redacted", "auto"), frozenset({bool})),
+    **dict.fromkeys(("redacted", "auto"), (bool,)),
     # Those that are read in a way of their own say themselves what they are not.
     **dict.fromkeys(("raw", "input", "labels", "usage", "child"), _ANYTHING),
-    "cost": frozenset({int, float}),
+    "cost": (float, int),
 }
+_FEW = {"role": frozenset(get_args(Role)), "status": frozenset(get_args(Status))}
 _READ: dict[str, Callable[[Json, _Place], Any]] = {
-    "role": _one_of("role", get_args(Role)),
-    "status": _one_of("status", get_args(Status)),
     "labels": lambda value, _: _labels(value),
     "usage": lambda value, _: _usage(value),
     "child": _reference,
