@@ -10,13 +10,13 @@ made at the same time.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
 from functools import cache
 from itertools import zip_longest
 from operator import attrgetter, is_
 from typing import Any, NamedTuple
 
 from finder import jsonio
+from finder.dataclass import dataclass, names
 from finder.model import EVENT_TYPES, Event, Json, Ref, Session, Usage
 from finder.pairing import Item, Pairing, items, plain_names, plain_values
 from finder.writing import Loss, LossKind, Plan, Report
@@ -208,14 +208,8 @@ def usage_changes(ours: Usage | None, theirs: Usage | None) -> list[_Change]:
     if ours is None or theirs is None:
         kind = change(ours, theirs)
         return [("usage", kind)] if kind else []
-    names = _counts()
-    counts = zip(names, attrgetter(*names)(ours), attrgetter(*names)(theirs), strict=True)
+    counts = ((name, getattr(ours, name), getattr(theirs, name)) for name in names(Usage))
     return [(f"usage.{name}", kind) for name, a, b in counts if (kind := change(a, b))]
-
-
-@cache
-def _counts() -> tuple[str, ...]:
-    return tuple(f.name for f in fields(Usage))
 
 
 def label_changes(ours: Collection[str], theirs: Collection[str]) -> list[_Change]:
@@ -306,8 +300,8 @@ def _known(event: Event) -> Any:
 
 @cache
 def _known_of(type_: str) -> Callable[[Event], Any]:
-    names = (f.name for f in fields(EVENT_TYPES[type_]))
-    return attrgetter(*(name for name in names if name not in {"raw", "input", "child"}))
+    apart = {"raw", "input", "child"}
+    return attrgetter(*(name for name in names(EVENT_TYPES[type_]) if name not in apart))
 
 
 def _name(child: Ref | None, ids: Mapping[Ref, str]) -> str | None:

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
 
 from finder import compare, jsonio
 from finder.adapter import Want
+from finder.dataclass import dataclass, field, replace
 from finder.errors import BugError, RefusedError, StoreError
 from finder.get import subagents
 from finder.library import Entry, Library

@@ -1,4 +1,4 @@
-"""`dataclass` and `replace`, as of the standard library, for what a short command needs.
+"""`dataclass`, `field` and `replace`, as of the standard library, for what a command needs.
 
 To load the module `dataclasses`, and to make with it the dozen classes of a story, takes half as
 long as a short command in all. Here nothing is loaded. That an object is frozen is left to the
@@ -10,11 +10,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-__all__ = ["dataclass", "replace"]
+__all__ = ["dataclass", "field", "names", "replace"]
+
+
+class _Made:
+    """A default that is made anew each time."""
+
+    def __init__(self, default_factory: Callable[[], Any]) -> None:
+        self.default_factory = default_factory
 
 
 def _made(*, slots: bool, frozen: bool = False, kw_only: bool = False) -> Callable[[Any], Any]:
-    """Make a class as the standard library does with these options; there is no `field`."""
+    """Make a class as the standard library does with these options, of which slots is a must."""
     assert slots, frozen
     return lambda cls: _slotted(cls, "*, " if kw_only else "")
 
@@ -23,10 +30,16 @@ def _altered(one: Any, /, **values: Any) -> Any:
     return one.__class__(**{**_known(one), **values})
 
 
+def names(cls: Any) -> tuple[str, ...]:
+    """What the values of such a class are called, in their order."""
+    known: tuple[str, ...] = cls._names
+    return known
+
+
 if TYPE_CHECKING:
-    from dataclasses import dataclass, replace
+    from dataclasses import dataclass, field, replace
 else:
-    dataclass, replace = _made, _altered
+    dataclass, field, replace = _made, _Made, _altered
 
 
 def _slotted(cls: Any, how: str) -> Any:
@@ -42,18 +55,26 @@ def _slotted(cls: Any, how: str) -> Any:
     made = type(cls)(cls.__name__, cls.__bases__, {**_SHARED, **body})
 
     def first(self: Any, *values: Any, **named: Any) -> None:
-        made.__init__ = _init(names, defaults, how)  # few of the kinds of events are in a story
+        made.__init__ = _init(made, how)  # few of the kinds of events are in a story
         made.__init__(self, *values, **named)
 
     made.__init__ = first
     return made
 
 
-def _init(names: tuple[str, ...], defaults: dict[str, Any], how: str) -> Any:
+def _init(cls: Any, how: str) -> Any:
+    """Compile what the class is made with."""
+    names, defaults = cls._names, cls._defaults
     given = ", ".join(f"{n}=_defaults['{n}']" if n in defaults else n for n in names)
-    kept = "; ".join(f"self.{name} = {name}" for name in names)
+    kept = "; ".join(
+        f"self.{n} = {n}.default_factory() if {n} is _defaults['{n}'] else {n}"
+        if isinstance(defaults.get(n), _Made)
+        else f"self.{n} = {n}"
+        for n in names
+    )
+    last = "; self.__post_init__()" if hasattr(cls, "__post_init__") else ""
     space: dict[str, Any] = {"_defaults": defaults}
-    exec(f"def __init__(self, {how}{given}): {kept}", space)
+    exec(f"def __init__(self, {how}{given}): {kept}{last}", space)
     return space["__init__"]
 
 
@@ -80,10 +101,12 @@ class _Fields:
     def __get__(self, one: object, cls: Any) -> Any:
         from dataclasses import field, make_dataclass
 
-        fields = [
-            (name, object, field(default=cls._defaults[name]) if name in cls._defaults else field())
-            for name in cls._names
-        ]
+        fields: list[Any] = []
+        for name in cls._names:
+            value = cls._defaults.get(name)
+            if isinstance(value, _Made):
+                value = field(default_factory=value.default_factory)
+            fields.append((name, object, value) if name in cls._defaults else (name, object))
         same: Any = make_dataclass(cls.__name__, fields, kw_only=True)
         cls.__dataclass_fields__ = same.__dataclass_fields__
         return cls.__dataclass_fields__

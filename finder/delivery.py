@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from finder import sidecar, staging
 from finder.adapter import Adapter, Resume
 from finder.convert import Conversion
+from finder.dataclass import dataclass
 from finder.errors import FinderError, UsageError, WriteError
 from finder.files import read
 from finder.model import Session

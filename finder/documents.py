@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
+from finder.dataclass import dataclass, field
 from finder.model import Event, Ref, Session
 from finder.staging import Part, Receipt, safe
 from finder.writing import Loss, Plan, safe_name

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
 from functools import cache
 from itertools import pairwise
 from operator import attrgetter
@@ -17,6 +16,7 @@ from typing import Any, NamedTuple
 
 from finder import jsonio
 from finder.align import FEW_CELLS, aligned, certain
+from finder.dataclass import dataclass, field, names
 from finder.model import (
     EVENT_TYPES,
     Event,
@@ -350,7 +350,7 @@ def _is_telling(event: Event) -> bool:
 @cache
 def plain_names(type_: str) -> tuple[str, ...]:
     """The fields of a type that are compared as they are."""
-    return tuple(f.name for f in fields(EVENT_TYPES[type_]) if f.name not in _APART)
+    return tuple(name for name in names(EVENT_TYPES[type_]) if name not in _APART)
 
 
 @cache

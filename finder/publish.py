@@ -13,13 +13,12 @@ import contextlib
 import filecmp
 import glob
 import os
-import secrets
 import shutil
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+from finder.dataclass import dataclass, field
 from finder.errors import WriteError
 from finder.files import BINARY, flush_folder
 
@@ -235,4 +234,4 @@ def _insist(step: Callable[[], object]) -> None:
 
 
 def _hidden(path: Path) -> Path:
-    return path.with_name(f".{path.name[:80]}.{secrets.token_hex(6)}.tmp")
+    return path.with_name(f".{path.name[:80]}.{os.urandom(6).hex()}.tmp")

@@ -8,12 +8,12 @@ A difference for which the encoder gave no reason is a bug, and the target never
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple, Protocol
 
 from finder import compare, jsonio
 from finder.adapter import Adapter, Store, Want
+from finder.dataclass import dataclass, field, replace
 from finder.errors import BugError
 from finder.model import Event, Ref, Session
 from finder.registry import Registry

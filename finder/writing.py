@@ -11,10 +11,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from finder.dataclass import dataclass, field
 from finder.model import Event, Ref, Session
 from finder.turns import Turn, answers, came_with, turns
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +16,7 @@ from finder.cli.get import located
 from finder.cli.output import say, write_bytes, write_json
 from finder.cli.setting import Setting
 from finder.convert import Conversion, Tree, convert, tree_of
+from finder.dataclass import dataclass, field
 from finder.delivery import Delivery
 from finder.errors import ExitCode, NotFoundError, UsageError
 from finder.files import is_folder, write

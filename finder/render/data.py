@@ -14,6 +14,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from finder.adapter import Adapter, Resume, Store
+from finder.dataclass import names
 from finder.errors import FinderError
 from finder.library import Below, Entry
 from finder.model import Json, JsonObject, Problem, Ref
@@ -215,20 +216,16 @@ class _Fields(NamedTuple):
 
 @cache
 def _fields(kind: str) -> _Fields:
-    from dataclasses import fields
-
     from finder.model import EVENT_TYPES
 
     apart = {"type", "labels", "raw"}
-    names = tuple(f.name for f in fields(EVENT_TYPES[kind]) if f.name not in apart)
-    told = tuple((name, _TOLD[name]) for name in names if name in _TOLD)
-    return _Fields(names, attrgetter(*names), told)
+    plain = tuple(name for name in names(EVENT_TYPES[kind]) if name not in apart)
+    told = tuple((name, _TOLD[name]) for name in plain if name in _TOLD)
+    return _Fields(plain, attrgetter(*plain), told)
 
 
 def _usage(usage: Usage) -> JsonObject:
-    from dataclasses import fields
-
-    counts = ((f.name, getattr(usage, f.name)) for f in fields(usage))
+    counts = ((name, getattr(usage, name)) for name in names(usage))
     return {name: count for name, count in counts if count is not None}
 
 

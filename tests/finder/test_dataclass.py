@@ -11,7 +11,7 @@ import sys
 import orjson
 import pytest
 
-from finder.dataclass import dataclass, replace
+from finder.dataclass import dataclass, field, names, replace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,3 +91,27 @@ def test_the_standard_library_and_orjson_take_them_for_its_own() -> None:
 def test_the_events_are_made_without_the_standard_library() -> None:
     code = "import sys, finder.event; sys.exit('dataclasses' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@dataclass(slots=True)
+class Basket:
+    name: str
+    things: list[str] = field(default_factory=list)
+    count: int = 0
+
+    def __post_init__(self) -> None:
+        self.count = len(self.things)
+
+
+def test_a_default_may_be_made_anew_each_time() -> None:
+    one, other = Basket("a"), Basket("b")
+    one.things.append("x")
+    assert (one.things, other.things) == (["x"], [])
+    assert Basket("a", ["x", "y"]).count == 2
+    assert replace(one, name="c").things is one.things
+    assert dataclasses.fields(Basket)[1].default_factory is list
+    assert dataclasses.replace(one, name="c") == replace(one, name="c")
+
+
+def test_the_names_of_values_are_told() -> None:
+    assert names(Said) == names(Said(text="x")) == ("kind", "labels", "text")
