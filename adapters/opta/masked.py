@@ -19,8 +19,8 @@ class Outputs:
 
     def whole(self, call: str, stored: str) -> str:
         """A tool's output: in full, where it was masked and something still has it."""
-        note = injected.mask(stored)
-        if note is None or call not in self._outputs:
+        note = injected.mask(stored) if call in self._outputs else None
+        if note is None:
             return stored
         if call not in self._sorted:
             self._sorted[call] = _by_length(self._outputs[call])

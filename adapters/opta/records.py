@@ -8,9 +8,8 @@ without id, time, model or usage. Its content is a text, null, or a list of {typ
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import cast
 
 from adapters.opta import injected
 from adapters.opta.copies import ROLES
@@ -76,10 +75,11 @@ class Story:
         cls, items: list[Json], outputs: Mapping[str, list[str]], *, shared: bool = False
     ) -> Story:
         """Reads the messages through once. `outputs`: by the ids of their calls."""
-        tools, results = {}, {}
+        tools: dict[str, str] = {}
+        results: dict[str, str] = {}
         for item in items:
             if isinstance(item, dict):
-                tools.update({id_: name for id_, name, _ in calls(item)})
+                tools |= {id_: name for id_, name, _ in calls(item)}
                 if item.get("role") == "tool":
                     results[string(item.get("tool_call_id")) or ""] = text_of(item)
         first = items[0] if items else None
@@ -107,11 +107,13 @@ def text_of(item: JsonObject) -> str:
 
 def calls(item: JsonObject) -> list[tuple[str, str, Json]]:
     """The tool calls in a message: id, name, and the arguments as stored."""
-    found = []
-    for call in array(item.get("tool_calls")):
-        function = mapping(mapping(call).get("function"))
-        id_ = string(mapping(call).get("id")) or ""
-        found.append((id_, string(function.get("name")) or "", function.get("arguments")))
+    found: list[tuple[str, str, Json]] = []
+    stored = item.get("tool_calls")
+    for call in stored if isinstance(stored, list) else ():
+        fields = mapping(call)
+        function = mapping(fields.get("function"))
+        id_, name = string(fields.get("id")), string(function.get("name"))
+        found.append((id_ or "", name or "", function.get("arguments")))
     return found
 
 
@@ -149,121 +151,144 @@ def image_part(event: Attachment) -> JsonObject | None:
     return None if url is None else {"type": "image_url", "image_url": {"url": url}}
 
 
-def events(item: Json, index: int, story: Story, beside: Beside) -> Iterator[Event]:
+def events(item: Json, index: int, story: Story, beside: Beside) -> Sequence[Event]:
     """What one message record says."""
     record = record_id(index)
-    if not isinstance(item, dict) or not is_message(item):
+    if not is_message(item):
         what = "an item without a known role" if isinstance(item, dict) else "not an object"
-        yield Opaque(kind="message", problem=what, record=record, raw=item)
-        return
-    yield from _Writer(item, record, story, beside).events()
+        return (Opaque(kind="message", problem=what, record=record, raw=item),)
+    return _Writer(item, record, story, beside).events()
 
 
-@dataclass(slots=True)
 class _Writer:
-    item: JsonObject
-    record: str
-    story: Story
-    beside: Beside
+    """Turns one message into events."""
 
-    @property
-    def role(self) -> Role:
-        return cast("Role", self.item["role"])
+    __slots__ = ("beside", "called", "interrupted", "is_summary", "item", "record", "role", "story")
 
-    def events(self) -> Iterator[Event]:
-        odd = "; ".join(_oddities(self.item, self.story))
+    def __init__(self, item: JsonObject, record: str, story: Story, beside: Beside) -> None:
+        self.item = item
+        self.record = record
+        self.story = story
+        self.beside = beside
+        self.role: Role = item["role"]
+        self.called = calls(item)
+        self.interrupted: Labels = ("interrupted",) if beside.cancelled else ()
+        # What compaction left: all its texts are that then.
+        self.is_summary = self.role == "user" and injected.is_summary(_first_text(item))
+
+    def events(self) -> list[Event]:
+        beside = self.beside
+        odd = _oddities(self.item, self.called, self.story)
+        content, labels = self._content()
+        found: list[Event] = []
         if odd:  # what can be read of it follows
-            yield Opaque(kind="message", problem=odd, raw=self.item, **self._place())
-        yield Message(
-            raw=None if odd else self.item,
-            at=self.beside.at,
-            finished=self.beside.finished,
-            usage=self.beside.usage,
-            labels=self._message_labels(),
-            **self._place(),
+            problem = "; ".join(odd)
+            found.append(Opaque(kind="message", problem=problem, raw=self.item, **self._place()))
+        found.append(
+            Message(
+                record=self.record,
+                at=beside.at,
+                message=self.record,
+                role=self.role,
+                labels=labels,
+                raw=None if odd else self.item,
+                usage=beside.usage,
+                finished=beside.finished,
+            )
         )
-        yield from self.beside.inner
+        found += beside.inner
         if self.role == "tool":
-            yield self._result()
-        yield from self._content()
-        for id_, name, stored in calls(self.item):
-            at = self.beside.called.get(id_)
-            yield ToolCall(call=id_, name=name, input=arguments(stored), at=at, **self._place())
-            yield from self._subagent(id_, name, stored)
+            found.append(self._result())
+        found += content
+        for id_, name, stored in self.called:
+            found.append(self._call(id_, name, stored))
+            if name in SUBAGENT_TOOLS:
+                found += self._subagent(id_, name, stored)
+        return found
 
     def _place(self) -> dict[str, Json]:
         return {"record": self.record, "message": self.record, "role": self.role}
 
-    def _message_labels(self) -> Labels:
-        interrupted: Labels = ("interrupted",) if self.beside.cancelled else ()
-        if self.role == "tool":
-            return interrupted
-        if self._is_summary():
-            return injected.SUMMARY_LABELS
-        whole = [piece.labels for text in self._texts() for piece in self._pieces(text)]
-        if not whole or not all("synthetic" in labels for labels in whole):
-            return interrupted
-        return tuple(dict.fromkeys([label for labels in whole for label in labels]))
-
-    def _texts(self) -> list[str]:
-        content = self.item.get("content")
-        if isinstance(content, str):
-            return [content]
-        return [part["text"] for part in array(content) if _is_text(part)]
-
-    def _is_summary(self) -> bool:
-        """Whether it is what compaction left; all its texts are that then."""
-        return self.role == "user" and any(map(injected.is_summary, self._texts()[:1]))
-
-    def _content(self) -> Iterator[Event]:
-        if self._is_summary():
-            yield Compaction(
+    def _content(self) -> tuple[list[Event], Labels]:
+        """The events of its content, and the labels of the message that go by its texts."""
+        told: list[Event] = []
+        texts: list[Labels] = []
+        if self.is_summary:
+            mark = Compaction(
                 auto=True, keep=self.story.system, labels=("inferred",), **self._place()
             )
+            told.append(mark)
         content = self.item.get("content")
-        for part in [content] if isinstance(content, str) else array(content):
-            if isinstance(url := _image_url(part), str):
-                yield _attachment(url, self._place())
-            elif isinstance(part, str) or _is_text(part):
-                yield from self._text(part if isinstance(part, str) else part["text"])
+        if isinstance(content, str):
+            texts = self._text(content, told)
+        else:
+            for part in array(content):
+                if _is_text(part):
+                    texts += self._text(part["text"], told)
+                elif isinstance(part, str):
+                    self._text(part, told)
+                elif isinstance(url := _image_url(part), str):
+                    told.append(_attachment(url, self._place()))
+        if not texts or not all("synthetic" in labels for labels in texts):
+            return told, self.interrupted
+        return told, tuple(dict.fromkeys(label for labels in texts for label in labels))
 
-    def _text(self, text: str) -> Iterator[Text]:
+    def _text(self, text: str, told: list[Event]) -> list[Labels]:
+        """Tell a text; the labels of its pieces."""
         if self.role == "tool":  # told by its `ToolResult`
-            return
-        more: Labels = ("interrupted",) if self.beside.cancelled else ()
-        if self._is_summary():
-            yield Text(text=text, labels=(*injected.SUMMARY_LABELS, *more), **self._place())
-            return
-        for piece in self._pieces(text):
-            yield Text(text=piece.text, labels=(*piece.labels, *more), **self._place())
+            return []
+        pieces = self._pieces(text)
+        told += [
+            Text(
+                text=piece.text,
+                record=self.record,
+                message=self.record,
+                role=self.role,
+                labels=(*piece.labels, *self.interrupted),
+            )
+            for piece in pieces
+        ]
+        return [piece.labels for piece in pieces]
 
     def _pieces(self, text: str) -> list[injected.Piece]:
+        if self.is_summary:
+            return [injected.Piece(text, injected.SUMMARY_LABELS)]
         if self.story.shared and text == injected.NO_TEXT:
             return [injected.Piece(text, injected.NO_TEXT_LABELS)]
         return injected.pieces(text, self.role)
 
+    def _call(self, call: str, name: str, stored: Json) -> ToolCall:
+        return ToolCall(
+            call=call,
+            name=name,
+            input=arguments(stored),
+            record=self.record,
+            at=self.beside.called.get(call),
+            message=self.record,
+            role=self.role,
+        )
+
     def _result(self) -> ToolResult:
         call = string(self.item.get("tool_call_id")) or ""
         output = self.story.outputs.whole(call, text_of(self.item))
-        status = injected.status(output, self.story.tools.get(call, ""))
-        labels: list[str] = []
-        if injected.mask(output) or call not in self.story.tools:
-            labels.append("truncated")  # the output, or the call that it answers
-        if labels or status != "ok":
-            labels.append("inferred")
+        tool = self.story.tools.get(call)
+        status = injected.status(output, tool or "")
+        labels: Labels = () if status == "ok" else ("inferred",)
+        if tool is None or injected.mask(output):
+            labels = ("truncated", "inferred")  # the call that it answers, or the output
         return ToolResult(
             call=call,
             output=output,
             status=status,
+            record=self.record,
             at=self.beside.at,
             started=self.beside.called.get(call),
-            labels=tuple(labels),  # type: ignore[arg-type]
-            **self._place(),
+            message=self.record,
+            role=self.role,
+            labels=labels,
         )
 
     def _subagent(self, call: str, name: str, stored: Json) -> Iterator[Subagent]:
-        if name not in SUBAGENT_TOOLS:
-            return
         result = self.story.results.get(call)
         if result is not None:
             result = self.story.outputs.whole(call, result)
@@ -278,6 +303,13 @@ class _Writer:
             labels=() if status in (None, "ok") else ("inferred",),
             **self._place(),
         )
+
+
+def _first_text(item: JsonObject) -> str:
+    content = item.get("content")
+    if isinstance(content, str):
+        return content
+    return next((part["text"] for part in array(content) if _is_text(part)), "")
 
 
 def _is_text(part: Json) -> bool:
@@ -298,22 +330,32 @@ def _attachment(url: str, place: dict[str, Json]) -> Attachment:
     return Attachment(mime=data[1] or None, data=url[data.end() :], **place)
 
 
-def _oddities(item: JsonObject, story: Story) -> Iterator[str]:
+def _oddities(item: JsonObject, called: Sequence[tuple[str, str, Json]], story: Story) -> list[str]:
     """What of a message cannot be told as an event of its own."""
+    found: list[str] = []
     content = item.get("content")
     if "content" not in item:
-        yield "a message without content"
-    elif not isinstance(content, str | list | None):
+        found.append("a message without content")
+    elif not isinstance(content, str):
+        found += _odd_content(content)
+    if not isinstance(item.get("tool_calls"), list) and item.get("tool_calls") is not None:
+        found.append("tool calls that are no list")
+    for id_, name, _ in called:
+        if not id_ or not name:
+            found.append("a tool call without an id or a name")
+    if item["role"] == "tool" and not story.shared and not _is_named(item):
+        found.append("a tool result without the id of its call")
+    return found
+
+
+def _is_named(item: JsonObject) -> bool:
+    return isinstance(item.get("tool_call_id"), str)
+
+
+def _odd_content(content: Json) -> Iterator[str]:
+    if content is not None and not isinstance(content, list):
         yield f"content that is a JSON {jsonio.json_type(content)}"
     for part in array(content):
         if not _is_text(part) and not isinstance(_image_url(part), str):
             kind = mapping(part).get("type")
             yield f"a part that is no text or image (its type: {kind!r})"
-    if not isinstance(item.get("tool_calls", []), list | None):
-        yield "tool calls that are no list"
-    for id_, name, _ in calls(item):
-        if not id_ or not name:
-            yield "a tool call without an id or a name"
-    named = isinstance(item.get("tool_call_id"), str) or story.shared
-    if item["role"] == "tool" and not named:
-        yield "a tool result without the id of its call"

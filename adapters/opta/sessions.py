@@ -127,7 +127,8 @@ def _load(item: Files, store: Path, seen: Seen) -> _Found:
         for path in _recovery_files(found, store, seen):
             item.documents.append(path)
             _read(path, found)
-    found.documents.sort(key=Document.richness, reverse=True)
+    if len(found.documents) > 1:
+        found.documents.sort(key=Document.richness, reverse=True)
     if item.metadata is not None:
         try:
             found.metadata = jsonio.read_object(item.metadata)

@@ -49,10 +49,10 @@ def events(copies: Sequence[Document], entries: list[Entry]) -> Iterator[Event]:
                 call = string(item.get("tool_call_id")) or ""
                 outputs.setdefault(call, []).append(records.text_of(item))
     before, *turns = log.turns(entries)
-    calls = {(id_, name, str(sent)) for item in told.items for id_, name, sent in _calls(item)}
     story = Story.of(told.items, outputs, shared=told.kind == "share")
-    teller = _Teller(told.items, story, before, turns, calls)
-    teller.match(next((copy for copy in copies if copy.kind == "snapshot"), told))
+    teller = _Teller(told.items, story, before, turns)
+    if turns:
+        teller.match(next((copy for copy in copies if copy.kind == "snapshot"), told))
     yield from teller.events()
 
 
@@ -69,7 +69,6 @@ class _Teller:
     story: Story
     before: Turn
     turns: list[Turn]
-    told: set[tuple[str, str, str]]  # the calls that the messages have
     matched: dict[int, Turn] = field(default_factory=dict)  # by the message that opens the turn
 
     def match(self, written: Document) -> None:
@@ -89,11 +88,12 @@ class _Teller:
     def events(self) -> Iterator[Event]:
         yield from (_beside(entry) for entry in self.before.entries)
         waiting = list(self.turns)
+        nothing = Beside()
         index = 0
         while index < len(self.items):
             turn = self.matched.get(index)
             if turn is None:
-                yield from records.events(self.items[index], index, self.story, Beside())
+                yield from records.events(self.items[index], index, self.story, nothing)
                 index += 1
                 continue
             while waiting[0] is not turn:
@@ -112,10 +112,15 @@ class _Teller:
         if turn.is_done and self._was_compacted:
             labels = ("compacted", "inferred")
         for entry in turn.entries:
-            if entry.event == "tool.start" and _start(entry) in self.told:
+            if entry.event == "tool.start" and _start(entry) in self._told:
                 yield _beside(entry)
             else:
                 yield _content(entry, None, labels)
+
+    @cached_property
+    def _told(self) -> set[tuple[str, str, str]]:
+        """The calls that the messages have."""
+        return {(id_, name, str(sent)) for item in self.items for id_, name, sent in _calls(item)}
 
     @cached_property
     def _was_compacted(self) -> bool:
