@@ -69,7 +69,9 @@ def _strictly(data: bytes | str) -> Json:
         value = orjson.loads(raw)
     except ValueError:  # also a lone surrogate
         return _REFUSED
-    return _REFUSED if _may_have_lost_digits(value, raw) else value
+    if _has_usual_floats(value, len(raw)) or not _may_have_huge_integers(raw):
+        return value
+    return _REFUSED
 
 
 def _leniently(data: bytes | str) -> Json:
@@ -83,15 +85,14 @@ def _leniently(data: bytes | str) -> Json:
         raise ValueError(f"nested more than {_MAX_DEPTH} levels deep") from None
 
 
-def _may_have_lost_digits(value: Json, raw: bytes) -> bool:
-    most = min(len(raw) // _BYTES_A_VALUE, _MOST_VALUES)
-    if len(raw) >= _LONG and not _may_have_large_floats(value, most):
+def _has_usual_floats(value: Json, size: int) -> bool:
+    """Whether one sees at once that no float in it is odd, or may have been a huge integer.
+
+    False, too, where it takes as long to search its text of so many bytes.
+    """
+    if size < _LONG:
         return False
-    return _may_have_huge_integers(raw)
-
-
-def _may_have_large_floats(value: Json, most: int) -> bool:
-    """Whether a huge integer may have become a float; true of more than so many values, too."""
+    most = min(size // _BYTES_A_VALUE, _MOST_VALUES)
     waiting = [value]
     for item in waiting:
         kind = type(item)
@@ -99,13 +100,16 @@ def _may_have_large_floats(value: Json, most: int) -> bool:
             continue
         if kind is dict:
             waiting += item.values()
-        elif kind is list:
+        elif kind is list or kind is tuple:
             waiting += item
-        elif kind is float and not -_HUGE < item < _HUGE:
-            return True
+        elif kind is float:
+            if not -_HUGE < item < _HUGE:
+                return False
+        elif kind is not bool and item is not None:
+            return False
         if len(waiting) > most:
-            return True
-    return False
+            return False
+    return True
 
 
 def _may_have_huge_integers(raw: bytes) -> bool:
@@ -146,7 +150,8 @@ def quick(value: Json, *, indent: bool = False, sort: bool = False) -> bytes | N
     except (TypeError, ValueError):
         return None
     # It writes null for NaN and the infinities.
-    return None if b"null" in data and _has_odd_float(value) else data
+    is_right = _has_usual_floats(value, len(data)) or b"null" not in data
+    return data if is_right or not _has_odd_float(value) else None
 
 
 def _slow_dumps(value: Json, indent: bool, sort: bool) -> bytes:

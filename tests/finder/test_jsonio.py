@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -88,6 +89,22 @@ def test_lone_surrogates_are_escaped_and_other_characters_left_readable() -> Non
 
 def test_not_a_number_is_written_as_the_tools_write_it() -> None:
     assert jsonio.dumps([None, float("nan"), -float("inf"), 1.5]) == b"[null,NaN,-Infinity,1.5]"
+
+
+class _Number(float):
+    """As a tool's own reader may give it."""
+
+
+@pytest.mark.parametrize("around", [0, 5_000, 1 << 19])
+@pytest.mark.parametrize("others", [0, 3, 9_000])
+@pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf, _Number("nan"), 1e300, 1.5])
+def test_odd_numbers_are_written_in_texts_of_any_length(
+    number: float, others: int, around: int
+) -> None:
+    value = {"text": "x" * around, "in": ([{"n": number}], *range(others))}
+    (first, *rest) = json.loads(jsonio.dumps(value))["in"]
+    assert repr(first) == repr([{"n": number}])
+    assert rest == list(range(others))
 
 
 @pytest.mark.parametrize("depth", [300, 900, 990, 1020])
