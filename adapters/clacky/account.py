@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
+from itertools import accumulate
 
 from adapters.clacky import header
 from adapters.clacky.entry import Entry
-from finder.model import Compaction, Event
+from finder.model import Event
 from finder.writing import Report, answers, came_with
 
 _SPOKEN = frozenset({"text", "reasoning", "compaction"})
@@ -16,22 +17,17 @@ _MOVED = "OpenClacky has it elsewhere: texts before files, results and what came
 def account_for_order(entries: Sequence[Entry], events: Sequence[Event], report: Report) -> None:
     """Report what stands elsewhere than in the source; `entries` as they will be read."""
     places = _places(events)
-    told = [e for entry in entries for e in entry.events if id(e) in places]
-    order = [places[id(event)] for event in told]
-    least: list[float] = []  # of what follows
-    for place in reversed(order):
-        least.append(min(place, least[-1]) if least else place)
-    most = float("-inf")
-    for event, place, least_from_here in zip(told, order, reversed(least), strict=True):
-        if place < most or place > least_from_here:
+    told = {id(e): e for entry in entries for e in entry.events if id(e) in places}
+    order = [places[event] for event in told]
+    least = list(accumulate(reversed(order), min))  # of it and what follows
+    most = accumulate(order, max)  # of it and what went before
+    for event, place, low, high in zip(told.values(), order, reversed(least), most, strict=True):
+        if low < place or place < high:
             report.changed(event, "order", note=_MOVED)
-        most = max(most, place)
-    known = {id(event) for event in told}
-    before = dict(_words_before(event for event in events if id(event) in known))
-    now = dict(_words_before(told))
-    for event in told:
-        if before.get(id(event)) != now.get(id(event)):
-            report.changed(event, "order", note=_MOVED)
+    before = _words_before(event for event in events if id(event) in told)
+    for result, words in _words_before(told.values()).items():
+        if before[result] != words:
+            report.changed(told[result], "order", note=_MOVED)
 
 
 def _places(events: Sequence[Event]) -> dict[int, float]:
@@ -44,14 +40,16 @@ def _places(events: Sequence[Event]) -> dict[int, float]:
     return places
 
 
-def _words_before(events: Iterable[Event]) -> Iterator[tuple[int, int | None]]:
+def _words_before(events: Iterable[Event]) -> dict[int, int | None]:
     """Each result with the last words before it, both by `id()`."""
     last: int | None = None
+    found: dict[int, int | None] = {}
     for event in events:
         if event.type in _SPOKEN:
             last = id(event)
         elif event.type == "tool_result":
-            yield id(event), last
+            found[id(event)] = last
+    return found
 
 
 # -- times -----------------------------------------------------------------------------------
@@ -87,15 +85,18 @@ def _is_kept(at: int) -> bool:
 
 
 def _account(entry: Entry, archived: int | None, report: Report) -> None:
+    at = entry.at
     for event in (entry.message, *entry.events):
         if event is None:
             continue
-        now = archived if isinstance(event, Compaction) else entry.at
+        now = archived if event.type == "compaction" else at
+        if event.at == now:
+            continue
         if event.at is None and now is not None:
             note = "what a person said needs a time, and an archive when it was made"
             report.invented(event, "at", note=note)
         elif event.at is not None and now is None:
             report.dropped(event, "at", note="OpenClacky has no time for it")
-        elif event.at != now:
+        else:
             note = "OpenClacky has one time for a message, and each once for a person's"
             report.changed(event, "at", note=note)

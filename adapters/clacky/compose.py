@@ -13,8 +13,9 @@ away what was said elsewhere.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from adapters.clacky import made
 from adapters.clacky.entry import Entry, State
@@ -27,12 +28,13 @@ from finder.model import (
     Message,
     Reasoning,
     Role,
-    Subagent,
     Text,
     ToolCall,
     ToolResult,
 )
 from finder.writing import CONTENT_TYPES, Report, Turn, answers, turns
+
+_SPOKEN = CONTENT_TYPES - {"subagent"}
 
 
 @dataclass(slots=True)
@@ -44,7 +46,7 @@ class Composer:
     entries: list[Entry] = field(default_factory=list)
     _reasons: Reasons = field(init=False)
     _result_of: dict[int, ToolResult] = field(default_factory=dict)  # by the call's `id()`
-    _answers: set[int] = field(default_factory=set)
+    _call_of: dict[int, Event] = field(default_factory=dict)  # by the result's
     _place: dict[int, int] = field(default_factory=dict)
     _state: State = "live"
     _open: Entry | None = None
@@ -62,12 +64,21 @@ class Composer:
             result = self.events[place]
             if isinstance(result, ToolResult):
                 self._result_of[id(self.events[call])] = result
-                self._answers.add(id(result))
+                self._call_of[id(result)] = self.events[call]
         cut = self._place_of_summary()
+        take: dict[str, Callable[[Any], None]] = {
+            "text": self._text,
+            "reasoning": self._reasoning,
+            "tool_call": self._call,
+            "tool_result": self._result,
+            "attachment": self._attachment,
+            "subagent": self._reasons.subagent,
+            "compaction": self._compaction,
+        }
         for turn in turns(self.events):
             self._start(turn, cut)
             for event in turn.content:
-                self._take(event)
+                take.get(event.type, self._beside)(event)
             self._close()
         self._leave_message()
         self._forget_pending()
@@ -92,7 +103,7 @@ class Composer:
             self._leave_message()
             self._unopened = turn.message
         self._own = None
-        spoken: list[Event] = [e for e in turn.content if e.type in CONTENT_TYPES - {"subagent"}]
+        spoken: list[Event] = [event for event in turn.content if event.type in _SPOKEN]
         if not spoken and turn.message is not None:
             spoken = [turn.message]
         shared = _shared_labels(spoken)
@@ -110,23 +121,10 @@ class Composer:
         if message is not None and message.role != "tool" and not waits:
             self._reasons.without_content(message)
 
-    def _take(self, event: Event) -> None:
-        if isinstance(event, Text):
-            self._text(event)
-        elif isinstance(event, Reasoning):
-            self._reasoning(event)
-        elif isinstance(event, ToolCall):
-            self._call(event)
-        elif isinstance(event, ToolResult):
-            self._result(event)
-        elif isinstance(event, Attachment):
-            self._attachment(event)
-        elif isinstance(event, Subagent):
-            self._reasons.subagent(event)
-        elif isinstance(event, Compaction):
-            self._compaction(event)
-        elif self._open is not None and self._open.answered:
-            self._open.sealed = True  # a mark between calls: they were not made together
+    def _beside(self, _: Event) -> None:
+        """What is no part of the conversation: a mark between calls that were not made together."""
+        if self._open is not None and self._open.answered:
+            self._open.sealed = True
 
     # -- entries -------------------------------------------------------------------------
 
@@ -327,10 +325,10 @@ class Composer:
         return exact
 
     def _result(self, event: ToolResult) -> None:
-        if id(event) in self._answers:
-            if self._open is not None:
-                called = (self._result_of.get(id(call)) for call in self._open.calls)
-                self._open.answered |= any(result is event for result in called)
+        answered = self._call_of.get(id(event))
+        if answered is not None:
+            if self._open is not None and not self._open.answered:
+                self._open.answered = any(call is answered for call in self._open.calls)
             return
         self._reasons.nobody_called()
         call = ToolCall(call=event.call, name="", input={}, at=event.at)
@@ -360,7 +358,7 @@ class Composer:
 
 
 def _shared_labels(events: Sequence[Event]) -> set[Label]:
-    if not events:
+    if not events or not all(event.labels for event in events):
         return set()
     return set.intersection(*(set(event.labels) for event in events))
 
@@ -370,8 +368,10 @@ def _roles(events: Sequence[Event]) -> dict[int, Role | None]:
     roles: dict[int, Role | None] = {}
     message: Message | None = None
     for event in events:
+        role = event.role
         if isinstance(event, Message):
             message = event
-        belongs = message is not None and event.message in (None, message.record)
-        roles[id(event)] = event.role or (message.role if message and belongs else None)
+        elif not role and message is not None and event.message in (None, message.record):
+            role = message.role
+        roles[id(event)] = role or None
     return roles

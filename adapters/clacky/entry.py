@@ -53,8 +53,9 @@ class Entry:
     @property
     def events(self) -> list[Event]:
         """All that it tells, in the order of their reading."""
-        result = [] if self.result is None else [self.result]
-        return [*self.told, *(file for file, _ in self.files), *self.calls, *result]
+        if self.result is not None:
+            return [self.result]
+        return [*self.told, *(file for file, _ in self.files), *self.calls]
 
     @property
     def hidden(self) -> bool:

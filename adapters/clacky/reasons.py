@@ -59,6 +59,8 @@ class Reasons:
         """The labels that it will be read with, besides that it was undone."""
         if hidden:
             theirs = (*theirs, "hidden")
+        if event.labels == theirs:  # as nearly always
+            return
         for label in event.labels:
             if label not in theirs:
                 self.report.lowered(event, f"labels.{label}", note=_LOWERED.get(label, _NO_FLAG))
