@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator
 from itertools import count
 from pathlib import Path
+from typing import NamedTuple
 
 from adapters.opencode.beside import changed_files, tool_output
 from adapters.opencode.records import story
@@ -17,26 +17,31 @@ from finder.jsonio import array, integer, json_type, mapping, string
 from finder.model import Event, Json, JsonObject, Notice, Opaque, Problem, Ref, Session
 
 
-@dataclass(slots=True)
-class _Export:
-    """One session of a file. `others`: what is in it besides messages and parts."""
+class _Export(NamedTuple):
+    """One session of a file.
+
+    Attributes:
+        infos: the records of its messages that say who spoke, in order.
+        content: its messages, and what is in it besides messages and parts; made when asked for,
+            since a header takes neither.
+    """
 
     id: str
     info: JsonObject
-    messages: list[StoredMessage] = field(default_factory=list)
-    others: list[Event] = field(default_factory=list)
+    infos: list[JsonObject]
+    content: Callable[[], tuple[list[StoredMessage], list[Event]]]
 
 
 def headers(path: Path, tool: str) -> Iterator[Session | Problem]:
     """The sessions of a file."""
-    exports, problem = _exports(path)
+    exports, problem, _ = _exports(path)
     for export in exports:
         yield header(
             Ref(tool, str(path), export.id),
             export.info,
             raw=export.info or None,
-            messages=sum(message.problem is None for message in export.messages),
-            **_said(export.messages),
+            messages=len(export.infos),
+            **_said(export.infos),
         )
     if problem is not None:
         yield problem
@@ -45,12 +50,14 @@ def headers(path: Path, tool: str) -> Iterator[Session | Problem]:
 def events(ref: Ref) -> Iterator[Event]:
     """The events of one session of a file."""
     path = Path(ref.store)
-    export = next((e for e in _exports(path)[0] if e.id == ref.id), None)
+    exports, problem, rest = _exports(path)
+    export = next((e for e in exports if e.id == ref.id), None)
     if export is None:
         raise NotFoundError(f"{ref.store} has no session {ref.id}")
+    messages, others = export.content()
     yield from story(
         ref,
-        export.messages,
+        messages,
         revert=export.info.get("revert"),
         # Sessions made before 1.1 have no slug. The summaries of those before 1.0.185 cut
         # the context by themselves.
@@ -58,11 +65,13 @@ def events(ref: Ref) -> Iterator[Event]:
         # Full texts of tool results are not in the file; their path still says that they were.
         attached=tool_output(path.parent),
     )
-    yield from export.others
+    yield from others
+    if problem is not None and export is exports[-1]:
+        yield Opaque(kind="export", problem=problem.message, raw=rest)
 
 
-def _exports(path: Path) -> tuple[list[_Export], Problem | None]:
-    """The sessions in a file, and what is wrong with it as a whole, if anything.
+def _exports(path: Path) -> tuple[list[_Export], Problem | None, str]:
+    """The sessions in a file; what is wrong with it as a whole, if anything; what is not whole.
 
     Raises:
         StoreError: it cannot be read, or there is no session in it.
@@ -73,9 +82,7 @@ def _exports(path: Path) -> tuple[list[_Export], Problem | None]:
         message = f"holds a JSON {json_type(value)} without a session of OpenCode"
         wrong = problem or Problem(kind="foreign", path=str(path), message=message)
         raise StoreError(wrong, hint="export the session again, into a file" if problem else None)
-    if problem is not None:
-        exports[-1].others.append(Opaque(kind="export", problem=problem.message, raw=rest))
-    return exports, problem
+    return exports, problem, rest
 
 
 def _value(path: Path) -> tuple[Json, Problem | None, str]:
@@ -105,15 +112,27 @@ def _from_export(value: Json, name: str) -> list[_Export]:
     info, items = mapping(fields.get("info")), array(fields.get("messages"))
     if not info and not items:
         return []
-    messages = [_message(item, number) for number, item in enumerate(items)]
-    named = [string(message.info.get("sessionID")) for message in messages]
+    given = (item.get("info") for item in items if isinstance(item, dict))
+    infos = [one for one in given if isinstance(one, dict) and isinstance(one.get("role"), str)]
+    named = (string(one.get("sessionID")) for one in infos)
     identifier = string(info.get("id")) or next((n for n in named if n), None) or name
-    found = _Export(id=identifier, info=info, messages=messages)
-    found.others += _unknown_keys(fields, {"info": dict, "messages": list}, None)
-    for message, item in zip(messages, items, strict=True):
-        if isinstance(mapping(item).get("info"), dict):
-            found.others += _unknown_keys(item, {"info": dict, "parts": list}, message.id)
-    return [found]
+    return [_Export(identifier, info, infos, lambda: _content(fields, items))]
+
+
+def _content(fields: JsonObject, items: list[Json]) -> tuple[list[StoredMessage], list[Event]]:
+    messages: list[StoredMessage] = []
+    others = list(_unknown_keys(fields, {"info": dict, "messages": list}, None))
+    for number, item in enumerate(items):
+        info = item.get("info") if isinstance(item, dict) else None
+        if not isinstance(info, dict):
+            problem = f"item {number} of messages is no message: it has no info"
+            raw = "null" if item is None else item
+            messages.append(StoredMessage(id=f"#{number}", info={}, raw=raw, problem=problem))
+            continue
+        message = _stored(info, _parts(array(item.get("parts"))), f"#{number}")
+        messages.append(message)
+        others += _unknown_keys(item, {"info": dict, "parts": list}, message.id)
+    return messages, others
 
 
 def _unknown_keys(
@@ -124,14 +143,8 @@ def _unknown_keys(
             yield Opaque(kind=key, message=message, raw={key: value})
 
 
-def _message(item: Json, number: int) -> StoredMessage:
-    info = mapping(item).get("info")
-    if not isinstance(info, dict):
-        problem = f"item {number} of messages is no message: it has no info"
-        raw = "null" if item is None else item
-        return StoredMessage(id=f"#{number}", info={}, raw=raw, problem=problem)
-    parts = array(mapping(item).get("parts"))
-    return _stored(info, ReadLater(lambda: map(_part, parts, count())), f"#{number}")
+def _parts(parts: list[Json]) -> ReadLater:
+    return ReadLater(lambda: map(_part, parts, count()))
 
 
 def _stored(info: JsonObject, parts: Iterable[StoredPart], otherwise: str) -> StoredMessage:
@@ -144,19 +157,17 @@ def _stored(info: JsonObject, parts: Iterable[StoredPart], otherwise: str) -> St
 
 def _part(part: Json, number: int) -> StoredPart:
     info = mapping(part)
+    identifier = string(info.get("id")) or f"#{number}"
     problem = None if isinstance(info.get("type"), str) else "a part without a type"
-    raw = "null" if part is None else part
-    return StoredPart(
-        id=string(info.get("id")) or f"#{number}", info=info, raw=raw, problem=problem
-    )
+    return StoredPart(identifier, info, "null" if part is None else part, problem)
 
 
-def _said(messages: list[StoredMessage]) -> dict[str, str | None]:
+def _said(infos: list[JsonObject]) -> dict[str, str | None]:
     """Agent and model of the newest answer, for sessions that do not say them."""
-    for message in reversed(messages):
-        model = model_name(message.info)
-        if model and message.info.get("summary") is not True:
-            return {"agent": string(message.info.get("agent")), "model": model}
+    for info in reversed(infos):
+        model = model_name(info)
+        if model and info.get("summary") is not True:
+            return {"agent": string(info.get("agent")), "model": model}
     return {}
 
 
@@ -165,7 +176,7 @@ def _said(messages: list[StoredMessage]) -> dict[str, str | None]:
 
 def _from_share(items: list[Json]) -> list[_Export]:
     """One session for each item of that type; what names no session goes to the first."""
-    found: dict[str, _Export] = {}
+    sessions: dict[str, JsonObject] = {}
     infos: dict[str, list[JsonObject]] = {}
     parts: dict[str, dict[str, list[StoredPart]]] = {}
     others: list[Event] = []
@@ -175,7 +186,7 @@ def _from_share(items: list[Json]) -> list[_Export]:
         named = string(data.get("sessionID"))
         kind = fields.get("type")
         if kind == "session" and isinstance(identifier := data.get("id"), str):
-            found.setdefault(identifier, _Export(id=identifier, info=data))
+            sessions.setdefault(identifier, data)
         elif kind == "message" and named and "id" in data:
             infos.setdefault(named, []).append(data)
         elif kind == "part" and named and isinstance(message := data.get("messageID"), str):
@@ -183,12 +194,19 @@ def _from_share(items: list[Json]) -> list[_Export]:
         else:
             others.append(_other(item, number))
     for session in {**infos, **parts}:
-        found.setdefault(session, _Export(id=session, info={}))
-    for session, export in found.items():
-        export.messages = _joined(infos.get(session, []), parts.get(session, {}))
-    for first in list(found.values())[:1]:
-        first.others += others
-    return list(found.values())
+        sessions.setdefault(session, {})
+    found: list[_Export] = []
+    for session, info in sessions.items():
+        messages = _joined(infos.get(session, []), parts.get(session, {}))
+        found.append(_shared(session, info, messages, [] if found else others))
+    return found
+
+
+def _shared(
+    session: str, info: JsonObject, messages: list[StoredMessage], others: list[Event]
+) -> _Export:
+    told = [message.info for message in messages if message.problem is None]
+    return _Export(session, info, told, lambda: (messages, others))
 
 
 def _joined(infos: list[JsonObject], parts: dict[str, list[StoredPart]]) -> list[StoredMessage]:
