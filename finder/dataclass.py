@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-__all__ = ["dataclass", "field", "names", "replace"]
+__all__ = ["dataclass", "defaults", "field", "names", "replace"]
 
 
 class _Made:
@@ -33,6 +33,12 @@ def _altered(one: Any, /, **values: Any) -> Any:
 def names(cls: Any) -> tuple[str, ...]:
     """What the values of such a class are called, in their order."""
     known: tuple[str, ...] = cls._names
+    return known
+
+
+def defaults(cls: Any) -> dict[str, Any]:
+    """Those of them that need not be given, with the values that they then have."""
+    known: dict[str, Any] = cls._defaults
     return known
 
 

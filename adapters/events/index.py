@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
 from finder import files, jsonio
+from finder.dataclass import dataclass, field
 from finder.errors import NotFoundError, StoreError
 
 EVENT = b'{"type":"'  # as a line begins that was written here, and most are

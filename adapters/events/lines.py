@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import MISSING, dataclass, fields
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, get_args
@@ -13,6 +12,7 @@ from typing import Any, get_args
 from adapters.events import SCHEMA
 from adapters.events.index import EVENT, identifier, index_of, opened, opens_session
 from finder import files, jsonio
+from finder.dataclass import dataclass, defaults, names
 from finder.errors import NotFoundError
 from finder.jsonio import integer, mapping, string
 from finder.model import (
@@ -56,7 +56,7 @@ def encoded(session: Session, events: Sequence[Event], plan: Plan) -> Draft:
     )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class _Lines:
     """The lines of a session, each made when it is written: together they are as large again."""
 
@@ -123,15 +123,14 @@ def _values(one: Event | Usage, usual: dict[str, Any]) -> JsonObject:
 def _written(type_: str) -> dict[str, Any]:
     """The fields of a class in the order in which they are written, `raw` last, with the values
     that are not written: their defaults, and None."""
-    found = {f.name: f.default for f in fields(EVENT_TYPES[type_])}
-    found["raw"] = found.pop("raw")
-    required = (MISSING, type_)
-    return {name: None if value in required else value for name, value in found.items()}
+    made = EVENT_TYPES[type_]
+    order = (*(name for name in names(made) if name != "raw"), "raw")
+    return {name: defaults(made).get(name) if name != "type" else None for name in order}
 
 
 @cache
-def _counts() -> dict[str, None]:
-    return dict.fromkeys(f.name for f in fields(Usage))
+def _counts() -> dict[str, Any]:
+    return dict.fromkeys(names(Usage))
 
 
 def _line(record: JsonObject, name: str | None = None) -> bytes:
@@ -159,11 +158,11 @@ def _depth(value: Json) -> int:
 # -- reading ---------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
 class _Place:
     """The file whose lines are read."""
 
-    path: Path
+    def __init__(self, path: Path) -> None:
+        self.path = path
 
     @cached_property
     def ids(self) -> Collection[str]:
@@ -331,7 +330,7 @@ def _odd(kind: str, number: int, what: str, raw: Json) -> Opaque:
     return Opaque(kind=kind, problem=f"{where} {what}", record=where, raw=raw)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class _Kind:
     """What is to be known of one type of event to read it.
 
@@ -352,13 +351,14 @@ class _Kind:
 
 @cache
 def _kind(type_: str) -> _Kind:
-    defaults = {f.name: f.default for f in fields(EVENT_TYPES[type_])}
+    make = EVENT_TYPES[type_]
+    known = names(make)
     return _Kind(
-        make=EVENT_TYPES[type_],
-        usual={"raw_json": str, **{name: _FITS.get(name, _TEXT)[0] for name in defaults}},
-        few=tuple((name, known) for name, known in _FEW.items() if name in defaults),
-        reads=tuple((name, read) for name, read in _READ.items() if name in defaults),
-        needed=tuple(name for name, default in defaults.items() if default is MISSING),
+        make=make,
+        usual={"raw_json": str, **{name: _FITS.get(name, _TEXT)[0] for name in known}},
+        few=tuple(item for item in _FEW.items() if item[0] in known),
+        reads=tuple(item for item in _READ.items() if item[0] in known),
+        needed=tuple(name for name in known if name not in defaults(make)),
     )
 
 

@@ -11,7 +11,7 @@ import sys
 import orjson
 import pytest
 
-from finder.dataclass import dataclass, field, names, replace
+from finder.dataclass import dataclass, defaults, field, names, replace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,3 +115,4 @@ def test_a_default_may_be_made_anew_each_time() -> None:
 
 def test_the_names_of_values_are_told() -> None:
     assert names(Said) == names(Said(text="x")) == ("kind", "labels", "text")
+    assert defaults(Said) == {"kind": "said", "labels": ()}
