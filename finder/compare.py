@@ -28,7 +28,7 @@ _SPOKEN = frozenset({"text", "reasoning", "compaction"})
 _LOWERED: LossKind = "lowered"
 _INVENTED: LossKind = "invented"
 # What may be very large, and is known by the id of its call; and other such texts.
-_OF_CALL = {"tool_call": "input", "tool_result": "output"}
+_OF_CALL = {"tool_call": attrgetter("call", "input"), "tool_result": attrgetter("call", "output")}
 _LARGE = {
     "text": ("text",),
     "reasoning": ("text",),
@@ -284,7 +284,7 @@ def _reported(report: Report) -> set[int]:
 
 def is_equal(ours: Event, theirs: Event, ids: Mapping[Ref, str]) -> bool:
     """Whether they differ in their records at most, and one can stand for the other."""
-    if ours.type != theirs.type or _known(ours) != _known(theirs):
+    if ours.record != theirs.record or ours.type != theirs.type or _known(ours) != _known(theirs):
         return False
     if ours.type == "tool_call" and theirs.type == "tool_call":
         return jsonio.same(ours.input, theirs.input)
@@ -313,18 +313,19 @@ def _sharing(source: Iterable[Event]) -> Callable[[Event], Event]:
     texts: dict[str, str] = {}
     of_calls: dict[tuple[str, str], Json] = {}
     for event in source:
-        if name := _OF_CALL.get(event.type):
-            call, value = attrgetter("call", name)(event)
+        if event.type in _OF_CALL:
+            call, value = _OF_CALL[event.type](event)
             of_calls[event.type, call] = value
         for name in _LARGE.get(event.type, ()):
             if text := getattr(event, name):
                 texts[text] = text
 
     def share(event: Event) -> Event:
-        if name := _OF_CALL.get(event.type):
-            call, value = attrgetter("call", name)(event)
+        if event.type in _OF_CALL:
+            call, value = _OF_CALL[event.type](event)
             known = of_calls.get((event.type, call))
             if known is not None and jsonio.same(known, value):
+                name = "input" if event.type == "tool_call" else "output"
                 object.__setattr__(event, name, known)
         for name in _LARGE.get(event.type, ()):
             text = getattr(event, name)

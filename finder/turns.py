@@ -47,9 +47,10 @@ def answers(events: Sequence[Event]) -> dict[int, int]:
         elif event.type == "tool_call":
             waiting.setdefault(event.call, []).append((message, place))
         elif event.type == "tool_result" and (calls := waiting.get(event.call)):
-            latest = calls[-1][0]
-            index = next(i for i, (number, _) in enumerate(calls) if number == latest)
-            found[calls.pop(index)[1]] = place
+            first = 0  # of those in the latest message
+            while calls[first][0] != calls[-1][0]:
+                first += 1
+            found[calls.pop(first)[1]] = place
     return found
 
 
