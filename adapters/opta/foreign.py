@@ -15,12 +15,15 @@ What Opta takes, and goes on from (memory/store.ts, core/agent.ts):
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from adapters.opta import injected, records
+from finder.jsonio import array
 from finder.model import (
     Attachment,
+    Compaction,
     Event,
     Json,
     JsonObject,
@@ -60,15 +63,13 @@ class Made:
     images: list[JsonObject] = field(default_factory=list)
     is_summary: bool = False
 
-    def messages(self) -> Iterator[JsonObject]:
+    def messages(self) -> list[JsonObject]:
         """The records."""
         message: JsonObject = {"role": self.role, "content": self._content()}
         if self.calls:
             message["tool_calls"] = self.calls
-        yield message
-        yield from self.results
-        if self.images:
-            yield {"role": "user", "content": self.images}
+        images = [{"role": "user", "content": self.images}] if self.images else []
+        return [message, *self.results, *images]
 
     def _content(self) -> Json:
         if not self.parts:
@@ -81,12 +82,12 @@ def messages(
     session: Session, events: Sequence[Event], plan: Plan, report: Report
 ) -> list[JsonObject]:
     """The session's messages; what becomes of each event goes into the report."""
-    return list(_Teller.of(session, events, plan, report).messages())
+    return _Teller.of(session, events, plan, report).messages()
 
 
-def is_live(event: Event) -> bool:
-    """Whether the event is in what the model knows of the session."""
-    return not any(label in event.labels for label in _GONE)
+def _reason_gone(event: Event) -> str | None:
+    """Why it is not in what the model knows of the session; None: it is."""
+    return next((reason for label, reason in _GONE.items() if label in event.labels), None)
 
 
 @dataclass(slots=True)
@@ -117,21 +118,19 @@ class _Teller:
         uses = Counter(event.call for event in events if isinstance(event, ToolCall))
         return cls(session, events, plan, report, results, answered, uses)
 
-    def messages(self) -> Iterator[JsonObject]:
+    def messages(self) -> list[JsonObject]:
         for turn in turns(self.events):
             self.turn, self.fresh, self.thought = turn, True, False
             for event in turn.content:
                 self._event(event)
             if self.fresh and turn.message is not None:
                 self._nothing_left(turn.message)
-        for made in self._in_order():
-            yield from made.messages()
+        return [message for made in self._in_order() for message in made.messages()]
 
     def _nothing_left(self, message: Message) -> None:
         answered = any(id(event) in self.answered for event in self.turn.content)
         note = "its results stand with their calls" if answered else "nothing of it is left"
-        gone = (reason for label, reason in _GONE.items() if label in message.labels)
-        self.report.dropped(message, note=next(gone, note))
+        self.report.dropped(message, note=_reason_gone(message) or note)
 
     def _in_order(self) -> list[Made]:
         """The system prompt, the newest summary, and then what stayed beside the summary."""
@@ -149,28 +148,17 @@ class _Teller:
     # -- events -----------------------------------------------------------------------------
 
     def _event(self, event: Event) -> None:
-        if isinstance(event, ToolResult) and id(event) in self.answered:
+        kind = event.type
+        if kind == "tool_result" and id(event) in self.answered:
             return  # it stands with its call, or goes with it
-        if event.type in ("notice", "opaque"):
+        tell = _TELLERS.get(kind)
+        if tell is None:
             return  # see `reasons`
-        gone = next((note for label, note in _GONE.items() if label in event.labels), None)
-        if gone is not None:
+        gone = _reason_gone(event) if event.labels else None
+        if gone is None:
+            tell(self, event)
+        else:
             self._gone(event, gone)
-            return
-        match event:
-            case Text():
-                self._text(event)
-            case Reasoning():
-                self.thought = True
-                self._gone(event, "Opta keeps no thoughts")
-            case ToolCall():
-                self._call(event)
-            case ToolResult():
-                self._stray_result(event)
-            case Attachment():
-                self._attachment(event)
-            case Subagent():
-                self._subagent(event)
 
     def _gone(self, event: Event, note: str) -> None:
         for one in (event, self.results.get(id(event))):
@@ -201,6 +189,10 @@ class _Teller:
         return made
 
     # -- content ----------------------------------------------------------------------------
+
+    def _thought(self, event: Reasoning) -> None:
+        self.thought = True
+        self._gone(event, "Opta keeps no thoughts")
 
     def _text(self, event: Text) -> None:
         role = self._role(event)
@@ -233,11 +225,14 @@ class _Teller:
                 made.parts.append(records.text_part(injected.SUMMARY))
         made.parts.append(records.text_part(event.text))
 
+    def _compaction(self, event: Compaction) -> None:
+        """Of one that is live the summary behind it tells."""
+
     def _call(self, event: ToolCall, result: ToolResult | None = None) -> None:
         result = result or self.results.get(id(event))
         call = event.call or f"call_{len(self.called) + 1}"
         made = self._answer()
-        if any(other["id"] == call for other in made.calls):
+        if made.calls and any(other["id"] == call for other in made.calls):
             made = self._open("assistant")
         for one in (event, result):
             if one is not None:
@@ -306,6 +301,17 @@ class _Teller:
         self._call(ToolCall(call=id_, name=tool, input=given), None if unfinished else result)
 
 
+_TELLERS: dict[str, Callable[[_Teller, Any], None]] = {
+    "text": _Teller._text,
+    "reasoning": _Teller._thought,
+    "tool_call": _Teller._call,
+    "tool_result": _Teller._stray_result,
+    "attachment": _Teller._attachment,
+    "subagent": _Teller._subagent,
+    "compaction": _Teller._compaction,
+}
+
+
 def links(events: Sequence[Event], plan: Plan) -> list[str]:
     """Tags that name the sessions with which this one is written, above and below it."""
     above = plan.ids.get(plan.parent) if plan.parent else None
@@ -319,4 +325,4 @@ def links(events: Sequence[Event], plan: Plan) -> list[str]:
 
 def calls(made: Sequence[Json]) -> int:
     """How many tools were called."""
-    return sum(len(records.calls(item)) for item in made if isinstance(item, dict))
+    return sum(len(array(item.get("tool_calls"))) for item in made if isinstance(item, dict))
