@@ -114,7 +114,7 @@ def _values(one: Event | Usage, usual: dict[str, Any]) -> JsonObject:
     record: JsonObject = {}
     for name, default in usual.items():
         value = getattr(one, name)
-        if value is not default and value != default:
+        if value is not default and (default is None or value != default):
             record[name] = value
     return record
 
@@ -336,14 +336,15 @@ class _Kind:
 
     Attributes:
         make: its class.
-        usual: of each field, the type of value that it nearly always has.
+        known: of each field, its name in the very string that the class has, by which it is made
+            faster, and the type of value that it nearly always has.
         few: the fields that have one of few values.
         reads: the fields that are something else in the file, and what makes them of that.
         needed: the fields that must be there.
     """
 
     make: type[Event]
-    usual: dict[str, type]
+    known: dict[str, tuple[str, type | None]]
     few: tuple[tuple[str, Collection[str]], ...]
     reads: tuple[tuple[str, Callable[[Json, _Place], Any]], ...]
     needed: tuple[str, ...]
@@ -355,7 +356,7 @@ def _kind(type_: str) -> _Kind:
     known = names(make)
     return _Kind(
         make=make,
-        usual={"raw_json": str, **{name: _FITS.get(name, _TEXT)[0] for name in known}},
+        known={name: (name, _FITS.get(name, _TEXT)[0]) for name in ("raw_json", *known)},
         few=tuple(item for item in _FEW.items() if item[0] in known),
         reads=tuple(item for item in _READ.items() if item[0] in known),
         needed=tuple(name for name in known if name not in defaults(make)),
@@ -363,24 +364,28 @@ def _kind(type_: str) -> _Kind:
 
 
 def _made(record: JsonObject, kind: _Kind, place: _Place) -> Event:
-    usual = kind.usual
-    for name, value in record.items():
-        if type(value) is not usual.get(name):
-            _check(name, value, usual)
-    for name, known in kind.few:
-        if name in record and record[name] not in known:
-            raise _misfit(name, record[name])
-    values = record
+    known = kind.known
+    values: JsonObject = {}
+    for key, value in record.items():
+        name, usual = known.get(key, _UNKNOWN)
+        if type(value) is not usual:
+            _check(key, value, known)
+        values[name] = value
+    for name, few in kind.few:
+        if name in values and values[name] not in few:
+            raise _misfit(name, values[name])
     for name, read in kind.reads:
-        if name in record:
-            values = {**values, name: read(record[name], place)}
-    if "raw_json" in record:
-        values = {**values, "raw": jsonio.loads(record["raw_json"])}
-        del values["raw_json"]
+        if name in values:
+            values[name] = read(values[name], place)
+    if "raw_json" in values:
+        values["raw"] = jsonio.loads(values.pop("raw_json"))
     for name in kind.needed:
-        if name not in record:
+        if name not in values:
             raise ValueError(f"it has no {name}")
     return kind.make(**values)
+
+
+_UNKNOWN = ("", None)
 
 
 def _check(name: str, value: Json, known: Collection[str]) -> None:
