@@ -57,12 +57,10 @@ class Context:
 
     def labels(self, position: int, part: str | None) -> tuple[Label, ...]:
         """`compacted` and `hidden`, for a message or one of its parts."""
-        found: list[Label] = []
+        hidden = self._is_hidden(position, part)
         if position < self.compacted and not (self.kept is not None and position >= self.kept):
-            found.append("compacted")
-        if self._is_hidden(position, part):
-            found.append("hidden")
-        return tuple(found)
+            return ("compacted", "hidden") if hidden else ("compacted",)
+        return ("hidden",) if hidden else ()
 
     def hides_parts_of(self, position: int) -> bool:
         """Whether of this message only the parts from one on were taken back."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import groupby
+from operator import itemgetter
 from typing import NamedTuple
 
 from adapters.opencode import v2
@@ -108,8 +110,8 @@ def _parts(fetch: Fetch) -> list[sqlite3.Row]:
     # To look for the message of each takes far longer than to count whether any is left.
     query = "SELECT count(*) FROM part WHERE session_id = ?1"
     (own,) = fetch.connection.execute(query, session).fetchone()
-    place = columns.index("session_id")
-    if own > sum(row[place] == fetch.session for row in found):
+    session_of = itemgetter(columns.index("session_id"))
+    if own > list(map(session_of, found)).count(fetch.session):
         query = (
             f"{select} WHERE session_id = ?1"
             " AND NOT EXISTS (SELECT 1 FROM message WHERE message.id = part.message_id)"
@@ -122,10 +124,11 @@ def _parts(fetch: Fetch) -> list[sqlite3.Row]:
 def parts_of(fetch: Fetch, rows: Iterable[sqlite3.Row]) -> Parts:
     """Rows of ``part`` by the message that they belong to."""
     read, columns = fetch.reader("part"), fetch.tables.get("part", ())
-    place = columns.index("message_id") if "message_id" in columns else None
+    there = "message_id" in columns
+    message_of = itemgetter(columns.index("message_id")) if there else lambda _: None
     found: dict[Json, list[sqlite3.Row]] = {}
-    for row in rows:
-        found.setdefault(None if place is None else text(row[place]), []).append(row)
+    for message, own in groupby(rows, message_of):  # mostly they are in this order
+        found.setdefault(text(message), []).extend(own)
     return {message: ReadLater(partial(_read, read, own)) for message, own in found.items()}
 
 
@@ -149,8 +152,10 @@ def message_of(found: Record, parts: Parts) -> StoredMessage:
 
 def part_of(found: Record) -> StoredPart:
     """A record of ``part``."""
-    raw, _ = found
-    data, problem = data_of(found)
+    raw, problem = found
+    data = raw.get("data")
+    if not isinstance(data, dict):
+        data, problem = data_of(found)
     return StoredPart(str(raw["id"]), data, raw, problem)
 
 

@@ -134,7 +134,8 @@ class _Writer:
 
     def _labelled(self, part: str | None) -> Labels:
         found = self.context.labels(self.position, part)
-        return tuple(dict.fromkeys((*found, *self.stored.labels)))
+        own = self.stored.labels
+        return tuple(dict.fromkeys((*found, *own))) if own else found
 
     def _labels_and(self, more: Sequence[Label]) -> Labels:
         return tuple(dict.fromkeys((*self.labels, *more))) if more else self.labels

@@ -99,9 +99,9 @@ def _is_fork_title(title: str | None) -> bool:
 
 def model_name(info: JsonObject) -> str | None:
     """``provider/model`` from a message or session record."""
-    nested = mapping(info.get("model"))
-    provider = string(info.get("providerID")) or string(nested.get("providerID"))
-    model = string(info.get("modelID")) or string(nested.get("modelID")) or string(nested.get("id"))
-    if provider and model:
-        return f"{provider}/{model}"
-    return model
+    provider, model = string(info.get("providerID")), string(info.get("modelID"))
+    if not provider or not model:
+        nested = mapping(info.get("model"))
+        provider = provider or string(nested.get("providerID"))
+        model = model or string(nested.get("modelID")) or string(nested.get("id"))
+    return f"{provider}/{model}" if provider and model else model
