@@ -8,9 +8,12 @@ type checker: to guard it at run time, too, makes making one take four times as 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
-__all__ = ["dataclass", "defaults", "field", "names", "replace"]
+__all__ = ["dataclass", "defaults", "field", "maker", "names", "replace"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class _Made:
@@ -42,6 +45,15 @@ def defaults(cls: Any) -> dict[str, Any]:
     return known
 
 
+def maker(cls: Callable[P, T]) -> Callable[P, T]:
+    """What makes objects of such a class by keywords, in half the time that calling it takes.
+
+    To a class Python hands keywords in a dictionary, which it makes for each object.
+    """
+    made: Callable[P, T] = _compiled(cls, "*, ", "self = _new(_cls); ", "; return self")
+    return made
+
+
 if TYPE_CHECKING:
     from dataclasses import dataclass, field, replace
 else:
@@ -69,6 +81,10 @@ def _slotted(cls: Any, how: str) -> Any:
 
 
 def _init(cls: Any, how: str) -> Any:
+    return _compiled(cls, f"self, {how}")
+
+
+def _compiled(cls: Any, first: str, before: str = "", after: str = "") -> Any:
     """Compile what the class is made with."""
     names, defaults = cls._names, cls._defaults
     given = ", ".join(f"{n}=_defaults['{n}']" if n in defaults else n for n in names)
@@ -79,8 +95,8 @@ def _init(cls: Any, how: str) -> Any:
         for n in names
     )
     last = "; self.__post_init__()" if hasattr(cls, "__post_init__") else ""
-    space: dict[str, Any] = {"_defaults": defaults}
-    exec(f"def __init__(self, {how}{given}): {kept}{last}", space)
+    space: dict[str, Any] = {"_defaults": defaults, "_new": object.__new__, "_cls": cls}
+    exec(f"def __init__({first}{given}): {before}{kept}{last}{after}", space)
     return space["__init__"]
 
 

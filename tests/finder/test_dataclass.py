@@ -11,7 +11,7 @@ import sys
 import orjson
 import pytest
 
-from finder.dataclass import dataclass, defaults, field, names, replace
+from finder.dataclass import dataclass, defaults, field, maker, names, replace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +55,17 @@ def test_a_call_that_is_wrong_is_told_like_any_other() -> None:
             Said("yes")  # type: ignore[misc, call-arg]
         with pytest.raises(TypeError, match="unexpected keyword argument 'odd'"):
             Pair(1, odd=3)  # type: ignore[call-arg]
+
+
+def test_a_maker_makes_what_calling_the_class_does() -> None:
+    made = maker(Said)(text="yes", labels=("a",))
+    assert made == Said(text="yes", labels=("a",))
+    assert type(made) is Said
+    assert repr(maker(Said)(text="yes")) == "Said(kind='said', labels=(), text='yes')"
+    with pytest.raises(TypeError, match="missing 1 required keyword-only argument: 'text'"):
+        maker(Said)()  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match="unexpected keyword argument 'odd'"):
+        maker(Pair)(left=1, odd=3)  # type: ignore[call-arg]
 
 
 def test_one_is_made_from_another() -> None:
