@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from finder import jsonio
+from finder.dataclass import maker
 from finder.jsonio import array, integer, mapping, string
 from finder.model import Attachment, Json, JsonObject, Label, Labels, Role, Status, Usage
+
+_usage = maker(Usage)  # one for each answer
 
 
 def notice_of(info: JsonObject) -> tuple[str, str | None]:
@@ -146,7 +149,7 @@ def usage(tokens: Json) -> Usage | None:
     if not counted:
         return None
     cache = mapping(counted.get("cache"))
-    return Usage(
+    return _usage(
         input=integer(counted.get("input")),
         output=integer(counted.get("output")),
         reasoning=integer(counted.get("reasoning")),

@@ -34,7 +34,7 @@ from adapters.opencode.fields import (
 )
 from adapters.opencode.sessions import model_name
 from adapters.opencode.stored import StoredMessage, StoredPart
-from finder.dataclass import replace
+from finder.dataclass import maker, replace
 from finder.jsonio import array, integer, mapping, number, string
 from finder.model import (
     Attachment,
@@ -59,6 +59,9 @@ from finder.model import (
 
 TOOL = "opencode"
 _ROLES: dict[str, Role] = {"user": "user", "assistant": "assistant", "system": "system"}
+# Of these a story has very many.
+_message, _text, _call = maker(Message), maker(Text), maker(ToolCall)
+_result, _opaque = maker(ToolResult), maker(Opaque)
 
 
 def story(
@@ -161,7 +164,7 @@ class _Writer:
                 raw=stored.raw,
                 labels=self.labels,
             )
-        return Message(
+        return _message(
             record=self.id,
             message=self.id,
             role=self.role,
@@ -189,7 +192,7 @@ class _Writer:
         )
 
     def _opaque(self, part: StoredPart, kind: str, problem: str | None = None) -> Opaque:
-        return Opaque(
+        return _opaque(
             kind=kind,
             problem=problem,
             record=part.id,
@@ -209,7 +212,7 @@ class _Writer:
             more = ["hidden", *more]
         if info.get("synthetic"):
             more = ["synthetic", *more]
-        return Text(
+        return _text(
             text=text,
             record=part.id,
             message=self.id,
@@ -270,7 +273,7 @@ class _Writer:
         start = integer(time.get("start"))
         call = string(info.get("callID")) or part.id
         name = string(info.get("tool")) or "unknown"
-        yield ToolCall(
+        yield _call(
             call=call,
             name=name,
             input=tool_input(state),
@@ -292,7 +295,7 @@ class _Writer:
         truncated = was_truncated(state)
         if truncated:
             more.append("truncated")
-        yield ToolResult(
+        yield _result(
             call=call,
             output=tool_output(state),
             status=status,
