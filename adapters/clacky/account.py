@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate
 
 from adapters.clacky import header
-from adapters.clacky.entry import Entry
+from adapters.clacky.entry import AnyEntry
 from finder.model import Event
-from finder.writing import Report, answers, came_with
+from finder.writing import Report, came_with
 
 _SPOKEN = frozenset({"text", "reasoning", "compaction"})
 _MOVED = "OpenClacky has it elsewhere: texts before files, results and what came with them last"
 
 
-def account_for_order(entries: Sequence[Entry], events: Sequence[Event], report: Report) -> None:
-    """Report what stands elsewhere than in the source; `entries` as they will be read."""
-    places = _places(events)
+def account_for_order(
+    entries: Sequence[AnyEntry],
+    events: Sequence[Event],
+    answers: Mapping[int, int],
+    report: Report,
+) -> None:
+    """Report what stands elsewhere than in the source.
+
+    Args:
+        entries: as they will be read.
+        answers: which result answers which call, see `finder.writing.answers`.
+    """
+    places = _places(events, answers)
     told = {id(e): e for entry in entries for e in entry.events if id(e) in places}
     order = [places[event] for event in told]
     least = list(accumulate(reversed(order), min))  # of it and what follows
@@ -30,10 +40,10 @@ def account_for_order(entries: Sequence[Entry], events: Sequence[Event], report:
             report.changed(told[result], "order", note=_MOVED)
 
 
-def _places(events: Sequence[Event]) -> dict[int, float]:
+def _places(events: Sequence[Event], answers: Mapping[int, int]) -> dict[int, float]:
     """Where each event stands, by `id()`; what belongs to a call stands with it."""
     places = {id(event): float(place) for place, event in enumerate(events)}
-    for call, result in answers(events).items():
+    for call, result in answers.items():
         places[id(events[result])] = call + 0.25
         for following in came_with(events, result):
             places[id(events[following])] = call + 0.5
@@ -56,7 +66,7 @@ def _words_before(events: Iterable[Event]) -> dict[int, int | None]:
 
 
 def account_for_times(
-    entries: Sequence[Entry], created: int, archived: int | None, report: Report
+    entries: Sequence[AnyEntry], created: int, archived: int | None, report: Report
 ) -> None:
     """Give each live message the time that it will have, and report where that is another.
 
@@ -84,7 +94,7 @@ def _is_kept(at: int) -> bool:
     return header.from_seconds(at / 1000) == at
 
 
-def _account(entry: Entry, archived: int | None, report: Report) -> None:
+def _account(entry: AnyEntry, archived: int | None, report: Report) -> None:
     at = entry.at
     for event in (entry.message, *entry.events):
         if event is None:

@@ -12,7 +12,7 @@ from itertools import groupby
 from pathlib import Path
 
 from adapters.clacky import archive
-from adapters.clacky.entry import Entry
+from adapters.clacky.entry import Answer, AnyEntry, Entry
 from adapters.clacky.made import tool_name
 from adapters.clacky.stored import File
 from finder.jsonio import string
@@ -28,7 +28,9 @@ _NOTE = "its archives are Markdown, and what looks like a heading there is one"
 _CALL = "its archives keep no ids of calls"
 
 
-def written(entries: Sequence[Entry], session_id: str, name: str, at: str, report: Report) -> str:
+def written(
+    entries: Sequence[AnyEntry], session_id: str, name: str, at: str, report: Report
+) -> str:
     """An archive of these messages; `at` is when it was made, in ISO 8601."""
     sections = [_section(entry, name) for entry in entries]
     level = 1 + sum(entry.summary for entry in entries)
@@ -56,8 +58,8 @@ def _by_section(text: str, name: str) -> Iterator[list[Event]]:
     return (list(group) for _, group in groupby(told, key=lambda event: event.message))
 
 
-def _section(entry: Entry, name: str) -> str:
-    if entry.role == "tool":
+def _section(entry: AnyEntry, name: str) -> str:
+    if isinstance(entry, Answer):
         return f"### Tool Result: tool\n\n```\n{entry.output}\n```\n"
     if entry.role != "assistant":
         return f"## User\n\n{_text(entry)}\n"
@@ -81,7 +83,7 @@ def _called(call: ToolCall, arguments: str) -> str:
 # -- account ---------------------------------------------------------------------------------
 
 
-def _account(entry: Entry, read: Sequence[Event], report: Report) -> None:
+def _account(entry: AnyEntry, read: Sequence[Event], report: Report) -> None:
     """Report how the events of one entry will be read: an archive has no ids and few marks."""
     ours = entry.events
     started = 2 if entry.summary and not isinstance(ours[0], Compaction) else 1
@@ -130,7 +132,7 @@ _FIELDS = {
 }
 
 
-def _account_for_message(entry: Entry, report: Report) -> None:
+def _account_for_message(entry: AnyEntry, report: Report) -> None:
     if entry.message is not None:
         for name in ("at", "usage", "cost"):
             if getattr(entry.message, name) is not None:

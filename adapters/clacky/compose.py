@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from adapters.clacky import made
-from adapters.clacky.entry import Entry, State
+from adapters.clacky.entry import Answer, AnyEntry, Entry, State
 from adapters.clacky.reasons import Reasons
 from finder.model import (
     Attachment,
@@ -43,7 +43,8 @@ class Composer:
 
     report: Report
     events: Sequence[Event]
-    entries: list[Entry] = field(default_factory=list)
+    entries: list[AnyEntry] = field(default_factory=list)
+    answers: dict[int, int] = field(default_factory=dict)  # see `finder.writing.answers`
     _reasons: Reasons = field(init=False)
     _result_of: dict[int, ToolResult] = field(default_factory=dict)  # by the call's `id()`
     _call_of: dict[int, Event] = field(default_factory=dict)  # by the result's
@@ -57,10 +58,11 @@ class Composer:
     def __post_init__(self) -> None:
         self._reasons = Reasons(self.report, _roles(self.events))
 
-    def compose(self) -> list[Entry]:
+    def compose(self) -> list[AnyEntry]:
         """The messages, in the order of the story."""
         self._place = {id(event): place for place, event in enumerate(self.events)}
-        for call, place in answers(self.events).items():
+        self.answers = answers(self.events)
+        for call, place in self.answers.items():
             result = self.events[place]
             if isinstance(result, ToolResult):
                 self._result_of[id(self.events[call])] = result
@@ -337,10 +339,10 @@ class Composer:
         self._add_call(self._new("assistant", event), call)
         self._close()
 
-    def _answer(self, call: ToolCall, name: str, state: State) -> Entry:
+    def _answer(self, call: ToolCall, name: str, state: State) -> Answer:
         """The message that answers a call."""
         result = self._result_of.get(id(call))
-        entry = Entry(role="tool", state=state, result=result, call=name)
+        entry = Answer(state=state, call=name, result=result)
         if result is None:
             note = "an unanswered call gets the result that OpenClacky gives to one"
             self.report.rule("invented", "tool_result", None, note)
@@ -353,7 +355,7 @@ class Composer:
         self._reasons.result_fields(result)
         if state != "archived":
             self._reasons.call_id(result, name)
-            self._reasons.result(call, result, entry.output, hidden=entry.hidden)
+            self._reasons.result(call, result, entry.output, hidden=state == "hidden")
         return entry
 
 

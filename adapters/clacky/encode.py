@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from adapters.clacky import archiving, header, made, own
 from adapters.clacky.account import account_for_order, account_for_times
 from adapters.clacky.compose import Composer
-from adapters.clacky.entry import UNDONE, Entry
+from adapters.clacky.entry import UNDONE, Answer, AnyEntry, Entry
 from adapters.clacky.own import Records
 from adapters.clacky.reasons import ALTERED, NO_CONTENT
 from finder import jsonio
@@ -93,7 +93,8 @@ def _base(record: JsonObject) -> str:
 
 
 def _translated(session: Session, events: Sequence[Event], plan: Plan, report: Report) -> Records:
-    entries = Composer(report, events).compose()
+    composer = Composer(report, events)
+    entries = composer.compose()
     archived = [entry for entry in entries if entry.state == "archived"]
     live = _in_order(entries)
     record = _session_object(session, entries, plan, report)
@@ -104,39 +105,40 @@ def _translated(session: Session, events: Sequence[Event], plan: Plan, report: R
         archived_at = _archived_at(live, session, plan)
         text = archiving.written(archived, plan.id, name, _iso(archived_at), report)
         archives[name] = text
-    account_for_order([*_leading(live), *archived, *live[len(_leading(live)) :]], events, report)
+    read = [*_leading(live), *archived, *live[len(_leading(live)) :]]
+    account_for_order(read, events, composer.answers, report)
     account_for_times(live, header.milliseconds(record["created_at"]) or 0, archived_at, report)
     record["messages"] = _messages(live, name, report)
     _account(session, record, report)
     return Records(record, archives)
 
 
-def _leading(entries: Sequence[Entry]) -> list[Entry]:
+def _leading(entries: Sequence[AnyEntry]) -> list[AnyEntry]:
     return list(entries[:1]) if entries and entries[0].role == "system" else []
 
 
-def _in_order(entries: Sequence[Entry]) -> list[Entry]:
+def _in_order(entries: Sequence[AnyEntry]) -> list[AnyEntry]:
     """The live messages as Clacky has them: the summary before the recent ones that were kept."""
     live = [entry for entry in entries if entry.state != "archived"]
     summaries = [entry for entry in live if entry.summary]
     if not summaries:
         return live
     last = summaries[-1]
-    kept = any(isinstance(event, Compaction) and event.keep for event in last.told)
+    kept = any(isinstance(event, Compaction) and event.keep for event in last.events)
     if len(live) == len(entries) and not kept:
         return live
     first = _leading(live)
     return [*first, last, *(e for e in live[len(first) :] if e is not last)]
 
 
-def _archived_at(live: Sequence[Entry], session: Session, plan: Plan) -> int:
+def _archived_at(live: Sequence[AnyEntry], session: Session, plan: Plan) -> int:
     """When the context was cut, as far as anybody knows."""
-    times = [e.at for entry in live if entry.summary for e in entry.told]
+    times = [e.at for entry in live if entry.summary for e in entry.events]
     known = (_possible(at) for at in (*times, session.updated))
     return next((at for at in known if at is not None), plan.now)
 
 
-def _messages(live: Sequence[Entry], archive: str | None, report: Report) -> list[Json]:
+def _messages(live: Sequence[AnyEntry], archive: str | None, report: Report) -> list[Json]:
     found = []
     for entry in live:
         message = _message(entry)
@@ -149,13 +151,34 @@ def _messages(live: Sequence[Entry], archive: str | None, report: Report) -> lis
     return found
 
 
-def _message(entry: Entry) -> JsonObject:
+def _message(entry: AnyEntry) -> JsonObject:
     """The message as it stands in the file."""
-    message: JsonObject = {"role": entry.role}
-    if entry.role == "tool":
-        message |= {"tool_call_id": entry.call, "content": entry.output}
+    if isinstance(entry, Answer):
+        message: JsonObject = {
+            "role": entry.role,
+            "tool_call_id": entry.call,
+            "content": entry.output,
+        }
     else:
-        message["content"] = _content(entry.texts)
+        message = _said(entry)
+    if entry.state == "hidden":
+        message["task_id"] = UNDONE
+    if entry.at is not None:
+        message["created_at"] = entry.at / 1000
+    if isinstance(entry, Answer):
+        return message
+    if entry.files:
+        message["display_files"] = [file for _, file in entry.files]
+    if entry.flagged and entry.role != "system":
+        message["system_injected"] = True
+    usage = made.token_usage(entry.message) if entry.message is not None else None
+    if usage is not None:
+        message["token_usage"] = usage
+    return message
+
+
+def _said(entry: Entry) -> JsonObject:
+    message: JsonObject = {"role": entry.role, "content": _content(entry.texts)}
     if entry.reasoning is not None:
         message["reasoning_content"] = entry.reasoning
     if entry.calls:
@@ -168,17 +191,6 @@ def _message(entry: Entry) -> JsonObject:
             }
             for call, name, arguments in calls
         ]
-    if entry.state == "hidden":
-        message["task_id"] = UNDONE
-    if entry.at is not None:
-        message["created_at"] = entry.at / 1000
-    if entry.files:
-        message["display_files"] = [file for _, file in entry.files]
-    if entry.flagged and entry.role != "system":
-        message["system_injected"] = True
-    usage = made.token_usage(entry.message) if entry.message is not None else None
-    if usage is not None:
-        message["token_usage"] = usage
     return message
 
 
@@ -194,7 +206,7 @@ def _content(parts: Sequence[JsonObject]) -> Json:
 
 
 def _session_object(
-    session: Session, entries: Sequence[Entry], plan: Plan, report: Report
+    session: Session, entries: Sequence[AnyEntry], plan: Plan, report: Report
 ) -> JsonObject:
     """All but the messages."""
     live = [entry for entry in entries if entry.state != "archived"]
@@ -249,7 +261,7 @@ def _config(session: Session) -> JsonObject:
     return config if session.model is None else config | {"model_name": made.clean(session.model)}
 
 
-def _name(session: Session, live: Sequence[Entry], report: Report) -> str:
+def _name(session: Session, live: Sequence[AnyEntry], report: Report) -> str:
     if session.title:
         return made.clean(session.title)
     note = "OpenClacky calls a session by its first words"
@@ -258,7 +270,7 @@ def _name(session: Session, live: Sequence[Entry], report: Report) -> str:
     return header.title({}, [_message(entry) for entry in live if entry.role == "user"]) or ""
 
 
-def _created(session: Session, live: Sequence[Entry], plan: Plan, report: Report) -> int:
+def _created(session: Session, live: Sequence[AnyEntry], plan: Plan, report: Report) -> int:
     known = _possible(session.created)
     if known is not None:
         return known

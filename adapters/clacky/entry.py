@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import ClassVar, Literal
 
 from finder.model import Attachment, Event, JsonObject, Message, Role, ToolCall, ToolResult
 
@@ -16,7 +16,7 @@ UNDONE = 1  # the task of what was undone
 
 @dataclass(slots=True, eq=False)
 class Entry:
-    """One message of Clacky's to be.
+    """One message of Clacky's to be, but for those that answer a call.
 
     Attributes:
         flagged: the tool speaks.
@@ -24,7 +24,6 @@ class Entry:
         texts: content parts, in order.
         told: the events that it tells besides files and calls, in the order of their reading.
         names, arguments: the ids of its calls here, and what each is given, as text.
-        result, output: of a message that is a tool's result; `call` is the id of its call.
         answered: results of its calls followed.
         sealed: and then something else, so that no more calls were made together with these.
         after: images that came with these results.
@@ -43,9 +42,6 @@ class Entry:
     calls: list[ToolCall] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
     arguments: list[str] = field(default_factory=list)
-    result: ToolResult | None = None
-    call: str = ""
-    output: str = MISSING
     answered: bool = False
     sealed: bool = False
     after: list[Attachment] = field(default_factory=list)
@@ -53,10 +49,31 @@ class Entry:
     @property
     def events(self) -> list[Event]:
         """All that it tells, in the order of their reading."""
-        if self.result is not None:
-            return [self.result]
         return [*self.told, *(file for file, _ in self.files), *self.calls]
 
     @property
     def hidden(self) -> bool:
         return self.state == "hidden"
+
+
+@dataclass(slots=True, eq=False)
+class Answer:
+    """The message that answers a call: `call` is its id, `result` the source's, if it has one."""
+
+    role: ClassVar[Role] = "tool"
+    flagged: ClassVar[bool] = False
+    summary: ClassVar[bool] = False
+    message: ClassVar[None] = None
+    state: State
+    call: str
+    result: ToolResult | None = None
+    at: int | None = None
+    output: str = MISSING
+
+    @property
+    def events(self) -> list[Event]:
+        """All that it tells."""
+        return [] if self.result is None else [self.result]
+
+
+AnyEntry = Entry | Answer

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
 
 from adapters.clacky.parts import Common, attachment, merged, unknown_block
 from finder import jsonio
@@ -44,25 +43,19 @@ _CUT = (  # each ends in a bracket
 _LONGEST_MARK = 500  # characters of the end of a result
 
 
-class Outcome(NamedTuple):
-    status: Status
-    answer: JsonObject  # the result as an object; empty if it is none
-
-
-def outcome(output: str, *, failed: bool = False) -> Outcome:
-    """How a call ended, as far as its result tells."""
-    answer = _as_object(output) if output.startswith("{") else {}
+def _outcome(output: str, answer: JsonObject, *, failed: bool) -> Status:
+    """How a call ended, as far as its result tells; `answer` is that as an object."""
     error = answer.get("error")
     if error == _MISSING or output.rstrip().endswith(_SUBAGENT_STOPPED):
-        return Outcome("interrupted", answer)
+        return "interrupted"
     if not answer:
         cut = output.startswith("{") and _cut_failure(output)
-        return Outcome("error" if failed or cut else "ok", answer)
+        return "error" if failed or cut else "ok"
     code = integer(answer.get("exit_code"))
     bad = failed or bool(error) or answer.get("success") is False or code not in (None, 0)
     if _SUBAGENT_STOPPED in (string(answer.get("result")) or ""):
-        return Outcome("interrupted", answer)
-    return Outcome("error" if bad else "ok", answer)
+        return "interrupted"
+    return "error" if bad else "ok"
 
 
 def _as_object(output: str) -> JsonObject:
@@ -88,9 +81,14 @@ def events(
     failed: bool = False,
 ) -> list[Event]:
     """The events of one result. `calls` are those told so far, by id."""
-    blocks = [mapping(block) for block in array(content)]
-    output, reminder = _without_reminder(_output(content, blocks))
-    status, answer = outcome(output, failed=failed)
+    blocks = [] if isinstance(content, str) else [mapping(block) for block in array(content)]
+    output = content if isinstance(content, str) else _output(content, blocks)
+    reminder: str | None = None
+    answer: JsonObject = {}
+    if output.startswith("{"):  # a reminder stands within it
+        answer = _as_object(output)
+    elif output.endswith(_END_OF_REMINDER):
+        output, reminder = _without_reminder(output)
     result = ToolResult(
         record=common["record"],
         message=common["message"],
@@ -99,7 +97,7 @@ def events(
         labels=merged(labels, _labels_of(output, call, calls)),
         call=call,
         output=output,
-        status=status,
+        status=_outcome(output, answer, failed=failed),
     )
     found: list[Event] = [result]
     for place, block in enumerate(blocks):
@@ -113,23 +111,19 @@ def events(
         found += _asides(answer, reminder, common, labels)
     if _is_of_subagent(answer, output):
         told = answer or {"result": output}
-        found.append(_subagent(calls.get(call), call, told, status, common, labels))
+        found.append(_subagent(calls.get(call), call, told, result.status, common, labels))
     return found
 
 
 def _output(content: Json, blocks: list[JsonObject]) -> str:
-    """What came back, as a text."""
-    if isinstance(content, str):
-        return content
+    """What came back, as a text, where it is none."""
     if content is not None and not isinstance(content, list):
         return jsonio.dumps(content).decode("utf-8", "replace")
     return "\n".join(b["text"] for b in blocks if isinstance(b.get("text"), str))
 
 
 def _without_reminder(output: str) -> tuple[str, str | None]:
-    """A plain result and the reminder behind it; one within JSON stays there."""
-    if output.startswith("{") or not output.endswith(_END_OF_REMINDER):
-        return output, None
+    """A plain result and the reminder behind it."""
     found = re.search(_REMINDER, output)
     return (output[: found.start()], found[0]) if found else (output, None)
 
