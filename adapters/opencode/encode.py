@@ -9,18 +9,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from adapters.opencode import demands, foreign, own, reasons, renew
+from adapters.opencode import demands, own, reasons, renew
 from adapters.opencode.ids import TOOL, Ids, is_id
-from adapters.opencode.made import named
 from adapters.opencode.own import Beside, Form, Kept
-from adapters.opencode.project import GLOBAL, NO_PROJECT, Project, project_of
 from finder import jsonio
 from finder.jsonio import integer, mapping, string
 from finder.model import Event, Json, JsonObject, Session
 from finder.writing import Draft, File, Plan, Report
+
+if TYPE_CHECKING:
+    from adapters.opencode.project import Project
 
 EXPORT = Form("an export", frozenset({"key"}))
 FILES = Form(
@@ -32,13 +33,12 @@ OLDER_DATABASE = Form(
 )
 
 
-@dataclass(slots=True)
-class Encoded:
+class Encoded(NamedTuple):
     """A session's records in the shape of an export."""
 
     info: JsonObject
     messages: list[Kept]
-    beside: list[Beside] = field(default_factory=list)
+    beside: Sequence[Beside] = ()
 
 
 def encoded(
@@ -47,6 +47,8 @@ def encoded(
     """The session's records; what becomes of each event goes into the report."""
     if own.are_own(session, events, rows="row" in form.beside):
         return _written_back(session, events, plan, report, form)
+    from adapters.opencode import foreign
+
     reasons.of_foreign(report)
     if session.directory == "" and not plan.directory:
         report.rule("dropped", "session", "directory", "for OpenCode an empty one is none")
@@ -77,6 +79,8 @@ def _whole(session: Session, report: Report) -> Session:
 
 def _header_info(session: Session, plan: Plan) -> JsonObject:
     """The session object of a session whose own record is not at hand."""
+    from adapters.opencode.made import named
+
     provider, name = named(session.model or "")
     archived = session.archived
     if archived is None and "archived" in session.labels:
@@ -205,6 +209,8 @@ def _project(session: Session, info: JsonObject, plan: Plan) -> tuple[Project, J
 
     One of OpenCode's own keeps its project, unless it is to go on elsewhere.
     """
+    from adapters.opencode.project import GLOBAL, NO_PROJECT, Project, project_of
+
     directory = string(info.get("directory"))
     found = project_of(directory, by_remote=False)
     found = found if _is_project(found.id) else NO_PROJECT  # what a repository says may be anything

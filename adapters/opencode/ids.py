@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 
 from finder.model import Ref, Session
 from finder.writing import derived_id
@@ -44,18 +43,14 @@ def session_id(session: Session, salt: str = "") -> str:
     return f"ses_{~clock % 2**48:012x}{derived_id(session.ref, 14, _LETTERS, salt)}"
 
 
-@dataclass(slots=True)
 class Ids:
     """The ids of one session's messages and parts, in the order in which they are asked for."""
 
-    session: str
-    salt: str = ""
-    _count: int = 0
-    _letters: str = field(default="", init=False)
+    __slots__ = ("_count", "_letters")
 
-    def __post_init__(self) -> None:
-        ref = Ref(TOOL, "", self.session)
-        self._letters = derived_id(ref, 14, _LETTERS, f"messages{self.salt}")
+    def __init__(self, session: str, salt: str = "") -> None:
+        self._count = 0
+        self._letters = derived_id(Ref(TOOL, "", session), 14, _LETTERS, f"messages{salt}")
 
     def message(self) -> str:
         """The next message's id."""

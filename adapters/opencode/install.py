@@ -63,7 +63,7 @@ class LiveDatabase(Installation):
     ) -> DatabaseDraft:
         made = encoded(session, events, plan, report, self.form)
         if not string(made.info.get("directory")):
-            made.info = {**made.info, "directory": str(self.folder)}
+            made = made._replace(info={**made.info, "directory": str(self.folder)})
             report.rule("invented", "session", "directory", "OpenCode has no session without one")
         beside = tuple(side_files(made, plan))
         return DatabaseDraft(id=plan.id, files=beside, store=self.store.name, made=made)
@@ -150,7 +150,7 @@ class _Writer:
             kept.info = kept.info and dict(kept.info)
         info = dict(made.info)
         renew.renew(messages, info, Ids(own, "again"))
-        return replace(made, info=info, messages=messages)
+        return made._replace(info=info, messages=messages)
 
     def _is_taken(self, table: str, ids: Sequence[str | None], session: str) -> bool:
         if not {"id", "session_id"} <= {*self.schema.columns.get(table, ())}:

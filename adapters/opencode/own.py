@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from adapters.opencode import v1
 from adapters.opencode.ids import TOOL
@@ -21,8 +21,10 @@ from finder.model import Event, Json, JsonObject, Session
 BesideKind = Literal["todo", "diff", "output", "row", "key"]
 
 
-@dataclass(frozen=True, slots=True)
-class Form:
+# Named tuples where they will do: to make a dataclass takes several times as long.
+
+
+class Form(NamedTuple):
     """What one of OpenCode's forms holds.
 
     Attributes:
@@ -41,8 +43,7 @@ class Form:
     row_times: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Beside:
+class Beside(NamedTuple):
     """What is kept beside messages and parts.
 
     Attributes:
@@ -78,14 +79,13 @@ class Kept:
         return self.info is None and all("hidden" in event.labels for event in self.events)
 
 
-@dataclass(slots=True)
-class Records:
+class Records(NamedTuple):
     """A session's records. `left`: events whose records have no place among them."""
 
     info: JsonObject
-    messages: list[Kept] = field(default_factory=list)
-    beside: list[Beside] = field(default_factory=list)
-    left: list[Event] = field(default_factory=list)
+    messages: list[Kept]
+    beside: list[Beside]
+    left: list[Event]
 
 
 def are_own(session: Session, events: Sequence[Event], *, rows: bool) -> bool:
@@ -102,7 +102,7 @@ def are_own(session: Session, events: Sequence[Event], *, rows: bool) -> bool:
 
 def records(session: Session, events: Sequence[Event]) -> Records:
     """The records that the events and the session have as `raw`."""
-    found = Records(info=session_info(session.raw))
+    found = Records(session_info(session.raw), [], [], [])
     messages: dict[str | None, Kept] = {}
     for event in events:
         raw = event.raw

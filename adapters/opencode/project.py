@@ -14,9 +14,8 @@ Read in 1.2.27, 1.15.13 and 1.18.33, and compared with it in tests/real.
 from __future__ import annotations
 
 import re
-import subprocess
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from finder import files
 
@@ -24,8 +23,7 @@ GLOBAL = "global"
 _SECONDS = 10
 
 
-@dataclass(frozen=True, slots=True)
-class Project:
+class Project(NamedTuple):
     """A project: its id, the top of its working tree, and ``git`` or None."""
 
     id: str
@@ -57,6 +55,8 @@ def project_of(directory: str | None, *, by_remote: bool) -> Project:
 
 def _git(folder: Path, *arguments: str) -> str | None:
     """What git prints, or None where it cannot or is not there."""
+    import subprocess
+
     try:
         done = subprocess.run(
             ["git", *arguments],
