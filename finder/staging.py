@@ -7,7 +7,7 @@ A difference for which the encoder gave no reason is a bug, and the target never
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple, Protocol
 
@@ -340,17 +340,17 @@ def receipt(
     session, events, plan, report = taken
     found_records: list[bytes] = []
 
-    def read(ref: Ref) -> Iterator[Event]:
-        for event in adapter.events(ref):
-            if records is not None:
-                found_records.extend(compare.prints([event]))
-            yield event
+    def printed(event: Event) -> Event:
+        found_records.extend(compare.prints([event]))
+        return event
 
     with jsonio.read_twice():
         written = _written(adapter, store, draft, raw=False)
         if written.title == session.title:  # of megabytes, perhaps: one of them is enough
             written = written._replace(title=session.title)
-        back = compare.recognised(events, read(written.ref), report, plan.ids)
+        stream = adapter.events(written.ref)
+        stream = stream if records is None else map(printed, stream)
+        back = compare.recognised(events, stream, report, plan.ids)
     losses, unexplained = _accounted(taken, written, back)
     if unexplained:
         raise UnforeseenError(session, unexplained)
