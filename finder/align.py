@@ -8,8 +8,7 @@ just once on both sides. What is between them is solved exactly.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Hashable, Sequence
-from itertools import pairwise
+from collections.abc import Sequence
 
 FEW_CELLS = 10_000  # of the exact solution's table: solved so without asking further
 _MOST_CELLS = 250_000
@@ -55,31 +54,6 @@ def aligned(ours: Sequence[Item], theirs: Sequence[Item]) -> Pairs:
             last_a, last_b = start_a + a + 1, start_b + b + 1
         gaps.append((last_a, end_a, last_b, end_b))
     return sorted(pairs)
-
-
-def certain(
-    ours: Sequence[tuple[int, Hashable]],
-    theirs: Sequence[tuple[int, Hashable]],
-    is_same: Callable[[int, int], bool],
-) -> Pairs:
-    """The places of all that is once on both sides, if there is no doubt: if all of them rise.
-
-    Both are places with what stands there; `is_same` has the last word on two such places.
-    """
-    once_a, once_b = _once(ours), _once(theirs)
-    alike = ((place, once_b[key]) for key, place in once_a.items() if key in once_b)
-    pairs = sorted(pair for pair in alike if is_same(*pair))
-    rise = all(before[1] < after[1] for before, after in pairwise(pairs))
-    return pairs if rise else []
-
-
-def _once(keys: Sequence[tuple[int, Hashable]]) -> dict[Hashable, int]:
-    places: dict[Hashable, int] = {}
-    again: set[Hashable] = set()
-    for place, key in keys:
-        if places.setdefault(key, place) != place:
-            again.add(key)
-    return {key: place for key, place in places.items() if key not in again}
 
 
 def _anchors(ours: Sequence[Item], theirs: Sequence[Item]) -> tuple[Pairs, bool]:

@@ -341,21 +341,25 @@ def _sharing(source: Iterable[Event]) -> Callable[[Event], Event]:
 def explained(found: Sequence[Difference], report: Report) -> tuple[list[Loss], list[Difference]]:
     """The account of what was seen and stated, and the differences without a reason."""
     counts: dict[tuple[LossKind, str, str | None, str], list[Difference]] = {}
-    unexplained = []
-    reported = _reported(report)
-    known: dict[tuple[LossKind, str, str | None, bool], str | None] = {}
-    for item in found:
-        if id(item.event) in reported:
-            note = report.reason(item.kind, item.event, item.type, item.field)
-        else:  # one of which nothing is said by itself is like all others
-            alike = (item.kind, item.type, item.field, item.event is None)
-            if alike not in known:
-                known[alike] = report.reason(item.kind, item.event, item.type, item.field)
-            note = known[alike]
+    unexplained: list[Difference] = []
+
+    def those_of(item: Difference) -> list[Difference]:
+        note = report.reason(item.kind, item.event, item.type, item.field)
         if note is None:
-            unexplained.append(item)
-        else:
-            counts.setdefault((item.kind, item.type, item.field, note), []).append(item)
+            return unexplained
+        return counts.setdefault((item.kind, item.type, item.field, note), [])
+
+    reported = _reported(report)
+    known: dict[tuple[LossKind, str, str | None, bool], list[Difference]] = {}
+    for item in found:
+        kind, type_, name, _, event, _ = item
+        if id(event) in reported:
+            those_of(item).append(item)
+            continue
+        alike = kind, type_, name, event is None  # nothing is said of one of them by itself
+        if alike not in known:
+            known[alike] = those_of(item)
+        known[alike].append(item)
     losses = [
         Loss(
             kind=kind,

@@ -7,7 +7,6 @@ where one of them is missing, an encoder's own word on which it left out is foll
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from functools import cache
 from itertools import pairwise
@@ -15,7 +14,7 @@ from operator import attrgetter
 from typing import Any, NamedTuple
 
 from finder import jsonio
-from finder.align import FEW_CELLS, aligned, certain
+from finder.align import FEW_CELLS, aligned
 from finder.dataclass import dataclass, field, names
 from finder.model import (
     EVENT_TYPES,
@@ -242,36 +241,45 @@ def _sure(
     closely, and they themselves need not be."""
     if (len(ours) - start) * (len(theirs) - start) <= FEW_CELLS:
         return []
-    one, other = (
-        [
-            at
-            for at in range(start, len(side))
-            if _is_telling(side[at].event) and id(side[at].event) not in known
-        ]
-        for side in (ours, theirs)
-    )
-    again = _given_again(ours, one) | _given_again(theirs, other)
-    return certain(
-        [(at, _short_key(ours[at], again)) for at in one],
-        [(at, _short_key(theirs[at], again)) for at in other],
-        lambda a, b: _is_same_content(ours[a], theirs[b]),
-    )
+    for key_of in (_short_key, _content):
+        one, again_a = _once(ours, start, known, key_of)
+        other, again_b = _once(theirs, start, known, key_of)
+        if not again_a and not again_b:  # else tools give ids of calls again
+            break
+    pairs = [
+        (at, other[key])
+        for key, at in one.items()
+        if key in other and _is_same_content(ours[at], theirs[other[key]])
+    ]
+    return pairs if all(b < later for (_, b), (_, later) in pairwise(pairs)) else []
 
 
-def _given_again(side: Sequence[Item], places: Sequence[int]) -> set[Hashable]:
-    """The ids of calls that more than one event of a type has."""
-    counts = Counter((side[at].event.type, side[at].call) for at in places)
-    return {key for key, count in counts.items() if count > 1}
+def _once(
+    side: Sequence[Item], start: int, known: Collection[int], key_of: Callable[[Item], Hashable]
+) -> tuple[dict[Hashable, int], bool]:
+    """The places of what leaves no doubt and is there once, in order; and whether a call is not."""
+    places: dict[Hashable, int] = {}
+    again: set[Hashable] = set()
+    calls = False
+    for at in range(start, len(side)):
+        item = side[at]
+        if _is_telling(item.event) and id(item.event) not in known:
+            key = key_of(item)
+            if places.setdefault(key, at) != at:
+                again.add(key)
+                calls = calls or item.call is not None
+    for key in again:
+        del places[key]
+    return places, calls
 
 
-def _short_key(item: Item, again: Collection[Hashable]) -> Hashable:
-    """The call's id where there is one: it is found sooner than a text of megabytes."""
-    key = item.event.type, item.call
-    return _content(item) if item.call is None or key in again else key
+def _short_key(item: Item) -> Hashable:
+    """The id of its call, if it has one: it is found sooner than a text of megabytes."""
+    return _content(item) if item.call is None else (item.event.type, item.call)
 
 
 def _is_same_content(ours: Item, theirs: Item) -> bool:
-    """Whether two events that have a key in common are alike in all that `_content` has."""
+    """Whether two events that have such a key in common are alike in all that `_content` has."""
     one, other = ours.event, theirs.event
     return ours.call is None or all(
         jsonio.same(getattr(one, name), getattr(other, name)) for name in _CONTENT[one.type]
@@ -291,7 +299,7 @@ def _between(
     places_a: list[int] = []
     places_b: list[int] = []
     for (a, b), (end_a, end_b) in pairwise([*sure, (len(ours), len(theirs))]):
-        if (end_a, end_b) == (a + 1, b + 1):
+        if end_a == a + 1 and end_b == b + 1:
             continue
         left = [at for at in range(a + 1, end_a) if features.can_be_of(ours[at], types_b)]
         right = [at for at in range(b + 1, end_b) if features.can_be_of(theirs[at], types_a)]
