@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from adapters.opencode import demands, own, reasons, renew
 from adapters.opencode.ids import TOOL, Ids, is_id
 from adapters.opencode.own import Beside, Form, Kept
 from finder import jsonio
+from finder.dataclass import replace
 from finder.jsonio import integer, mapping, string
 from finder.model import Event, Json, JsonObject, Session
 from finder.writing import Draft, File, Plan, Report

@@ -21,12 +21,12 @@ the program would take its own new prompt for an older one.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 
 from adapters.opencode import parts
 from adapters.opencode.belonging import models, with_their_calls
 from adapters.opencode.ids import Ids
 from adapters.opencode.made import Made, answer_info, error_info, prompt_info
+from finder.dataclass import dataclass, field
 from finder.model import (
     Attachment,
     Compaction,

@@ -15,7 +15,6 @@ import contextlib
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from adapters.opencode import renew, tables
@@ -25,6 +24,7 @@ from adapters.opencode.own import Form
 from adapters.opencode.project import GLOBAL, Project, project_of
 from adapters.opencode.tables import CONTENT, Schema
 from finder import files, sqlite
+from finder.dataclass import dataclass, field, replace
 from finder.errors import WriteError
 from finder.jsonio import mapping, string
 from finder.model import Event, JsonObject, Session

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
+from finder.dataclass import dataclass, field
 from finder.model import JsonObject, Message, Usage
 
 _NO_USAGE = Usage()

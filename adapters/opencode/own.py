@@ -10,11 +10,11 @@ A row's ``data`` with the ids behind it is the object that the files and the exp
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from adapters.opencode import v1
 from adapters.opencode.ids import TOOL
+from finder.dataclass import dataclass, field
 from finder.jsonio import array, integer, mapping
 from finder.model import Event, Json, JsonObject, Session
 

@@ -8,8 +8,8 @@ would fetch at each turn, and not go on once that fails. It sends no files of ty
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
+from finder.dataclass import dataclass, field
 from finder.model import (
     Attachment,
     Json,

@@ -11,11 +11,11 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from adapters.opta.times import milliseconds
 from finder import files, jsonio
+from finder.dataclass import dataclass, field
 from finder.errors import StoreError
 from finder.jsonio import array, string
 from finder.model import Json, JsonObject, Problem

@@ -16,10 +16,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from adapters.opta import injected, records
+from finder.dataclass import dataclass, field
 from finder.jsonio import array
 from finder.model import (
     Attachment,

@@ -9,11 +9,11 @@ of tokens or of thoughts, whose raw is the list of its envelopes. What the user 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from adapters.opta.times import milliseconds
 from finder import files, jsonio
+from finder.dataclass import dataclass, field
 from finder.errors import StoreError
 from finder.jsonio import array, integer, mapping, string
 from finder.model import Json, JsonObject, Problem, Usage

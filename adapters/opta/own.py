@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 from adapters.opta import injected, log, records
+from finder.dataclass import dataclass, field
 from finder.jsonio import integer, mapping, string
 from finder.model import Event, Json, JsonObject, Message, Session, ToolResult
 from finder.writing import Plan, Report

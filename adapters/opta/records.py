@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 
 from adapters.opta import injected
 from adapters.opta.copies import ROLES
 from adapters.opta.masked import Outputs
 from finder import jsonio
+from finder.dataclass import dataclass, field
 from finder.jsonio import array, mapping, string
 from finder.model import (
     Attachment,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from adapters.opta import copies, log, records
@@ -15,6 +14,7 @@ from adapters.opta.loading import is_loadable
 from finder import files, jsonio
 from finder.adapter import Resume, Want
 from finder.catalogue import Catalogue, Seen
+from finder.dataclass import dataclass, field
 from finder.errors import NotFoundError, StoreError
 from finder.jsonio import mapping, string
 from finder.model import Event, JsonObject, Label, Message, Opaque, Problem, Ref, Session

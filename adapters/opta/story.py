@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from functools import cached_property
 
 from adapters.opta import documented, injected, log, records
 from adapters.opta.copies import Document
 from adapters.opta.log import Entry, Turn
 from adapters.opta.records import Beside, Story
+from finder.dataclass import replace
 from finder.jsonio import mapping, string
 from finder.model import (
     Event,
@@ -63,13 +63,13 @@ def opens_turn(item: Json) -> bool:
     return not injected.is_injected(records.text_of(item))
 
 
-@dataclass
 class _Teller:
-    items: list[Json]
-    story: Story
-    before: Turn
-    turns: list[Turn]
-    matched: dict[int, Turn] = field(default_factory=dict)  # by the message that opens the turn
+    def __init__(self, items: list[Json], story: Story, before: Turn, turns: list[Turn]) -> None:
+        self.items = items
+        self.story = story
+        self.before = before
+        self.turns = turns
+        self.matched: dict[int, Turn] = {}  # by the message that opens the turn
 
     def match(self, written: Document) -> None:
         """Finds the turns' messages in the copy that the log's daemon wrote."""
@@ -225,8 +225,6 @@ def _told_turn(turn: Turn) -> Iterator[Event]:
 
 
 def _without_raw(event: Event) -> Event:
-    from dataclasses import replace
-
     if event.type == "opaque":  # it always has its raw
         return Notice(kind="state", text=event.problem or event.kind, record=event.record)
     return replace(event, raw=None)
