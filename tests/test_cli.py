@@ -277,6 +277,19 @@ def test_get_lines(capsys: Capture, tmp_path: Path, shelf: Shelf) -> None:
     assert lines[5]["id"] == "ses_0002"
 
 
+@pytest.mark.parametrize("sizes", [(), (1,), (70_000,), (1, 70_000), (70_000, 70_000, 1)])
+@pytest.mark.parametrize("times", [1, 3, 60])
+def test_events_of_any_size_are_parted_from_each_other(
+    capsys: Capture, tmp_path: Path, shelf: Shelf, sizes: tuple[int, ...], times: int
+) -> None:
+    texts = ["x" * size for size in (*sizes, 3_000, *sizes) * times]
+    shelf.stories["ses_0001"] = [Text(text=text) for text in texts]
+    call = caller(capsys, tmp_path, shelf)
+    assert [e["text"] for e in call("get", "ses_0001", "--json").json["events"]] == texts
+    lines = call("get", "ses_0001", "--format", "jsonl").lines
+    assert [line["text"] for line in lines if line["type"] == "text"] == texts
+
+
 def test_get_raw(capsys: Capture, tmp_path: Path, shelf: Shelf) -> None:
     call = caller(capsys, tmp_path, shelf)
     records = [{"id": "m"}, {"id": "t", "odd": "\ud800"}, "{"]

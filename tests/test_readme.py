@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from dataclasses import fields
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import get_args
 
@@ -142,6 +143,9 @@ def test_times_beyond_the_calendar_are_unknown() -> None:
     assert data.iso(None) is None
     assert data.iso(10**18) is None
     assert data.iso(-1) == "1969-12-31T23:59:59.999Z"
+    for time in (0, 9, 59_999, 60_000, 61_070, 3_599_999, 1_756_825_681_206, -62_135_596_800_000):
+        told = datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=time)
+        assert data.iso(time) == told.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def test_the_commands_to_begin_with_are_those_that_are_checked() -> None:

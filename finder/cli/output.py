@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from itertools import chain, islice, repeat
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from finder.errors import UsageError
@@ -142,7 +142,7 @@ def write_bytes(data: bytes) -> None:
     sys.stdout.buffer.write(data)
 
 
-def _write_gathered(pieces: Iterable[bytes]) -> None:
+def _write_gathered(pieces: Iterable[bytes], between: bytes = b"") -> None:
     """Many pieces, some at a time: to hand a small one on takes longer than to make it."""
     write = sys.stdout.buffer.write
     waiting: list[bytes] = []
@@ -150,15 +150,17 @@ def _write_gathered(pieces: Iterable[bytes]) -> None:
     try:
         for piece in pieces:
             if size + len(piece) > _BLOCK:
-                given, waiting, size = waiting, [], 0
-                write(b"".join(given))
+                # With nothing at its end, or its start, it ends or starts with what is between.
+                given, waiting, size = [*waiting, b""], [], 0
+                write(between.join(given))
             if len(piece) > _BLOCK:
                 write(piece)
+                waiting = [b""]
             else:
                 waiting.append(piece)
                 size += len(piece)
     finally:
-        write(b"".join(waiting))
+        write(between.join(waiting))
 
 
 def write_object(
@@ -171,9 +173,7 @@ def write_object(
     from finder import jsonio
 
     write_bytes(jsonio.dumps(head)[:-1] + b"," + jsonio.dumps(name) + b":[")
-    commas = chain((b"",), repeat(b","))
-    pieces = ((comma, jsonio.dumps(item)) for comma, item in zip(commas, items, strict=False))
-    _write_gathered(chain.from_iterable(pieces))
+    _write_gathered(map(jsonio.dumps, items), between=b",")
     write_bytes(b"]," + jsonio.dumps(tail())[1:] + b"\n")
 
 
