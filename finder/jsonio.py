@@ -25,7 +25,7 @@ _AS_ZEROS = bytes.maketrans(b"123456789", b"0" * 9)
 _ZEROS = b"0" * 19
 _HUGE = 2.0**63
 # In a text of some length, to look at one value takes as long as the search in so many bytes.
-_LONG, _BYTES_A_VALUE, _MOST_VALUES = 2_048, 128, 65_536
+_LONG, _BYTES_A_VALUE, _MOST_VALUES = 2_048, 128, 262_144
 _SLICE = 1 << 20
 _ORDINARY = frozenset({str, int, bool, type(None)})
 # Bytes that are parsed before orjson is loaded: that takes as long as what four times as many gain.
