@@ -31,7 +31,10 @@ if TYPE_CHECKING:
     from finder.places import Places
     from finder.writing import Draft, Plan, Report
 
+TOOL = "events"
 SCHEMA = "session-finder-events/1"
+# The fields of a session that stand in its line as they are.
+HEADER = ("title", "directory", "created", "updated", "agent", "model", "messages", "archived")
 _START = b'{"schema":"session-finder-events/'
 
 
@@ -39,7 +42,7 @@ class Events(Adapter):
     """Reads and writes finder's own JSONL."""
 
     name: ClassVar[str] = "events"
-    tool: ClassVar[str] = "events"
+    tool: ClassVar[str] = TOOL
     title: ClassVar[str] = "finder's own JSONL (everything, with the native records)"
     target: ClassVar[str | None] = "events"
     can: ClassVar[Can] = Can(
@@ -95,6 +98,6 @@ class Events(Adapter):
     def encode(
         self, session: Session, events: Sequence[Event], plan: Plan, report: Report
     ) -> Draft:
-        from adapters.events.lines import encoded
+        from adapters.events.encode import encoded
 
         return encoded(session, events, plan)

@@ -1,15 +1,15 @@
-"""The lines of finder's own JSONL, written and read."""
+"""Sessions from the lines of finder's own JSONL; they are written in `adapters.events.encode`."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, get_args
 
-from adapters.events import SCHEMA
+from adapters.events import HEADER, SCHEMA, TOOL
 from adapters.events.index import EVENT, identifier, index_of, opened, opens_session
 from finder import files, jsonio
 from finder.dataclass import dataclass, defaults, names
@@ -30,132 +30,10 @@ from finder.model import (
     Status,
     Usage,
 )
-from finder.writing import Draft, File, Plan, safe_name
 
-_TOOL = "events"
-_DEEPEST = 900  # of a line's nesting: what every JSON reader is sure to take
 _SCHEMA = re.compile(rb'\s*\{\s*"schema"\s*:')
 _RAW = b',"raw":'  # of a session, its native record; within a text there is no such quote
 _COUNTED = re.compile(rb',"events":(\d{1,18}),"raw":')
-
-# Of a session, what this file says in another way or not at all.
-_HEADER = ("title", "directory", "created", "updated", "agent", "model", "messages", "archived")
-
-# -- writing ---------------------------------------------------------------------------------
-
-
-def encoded(session: Session, events: Sequence[Event], plan: Plan) -> Draft:
-    """One session's lines; the first line of all goes before the tree's first session."""
-    is_top = plan.id == (plan.top or plan.id)
-    path = f"{safe_name(plan.top or plan.id)}.jsonl"
-    lines = _Lines(session, events, plan, schema=is_top)
-    return Draft(
-        id=plan.id,
-        files=(File(path=path, data=lines, mode=0o600, appended=not is_top),),
-        store=path,
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class _Lines:
-    """The lines of a session, each made when it is written: together they are as large again."""
-
-    session: Session
-    events: Sequence[Event]
-    plan: Plan
-    schema: bool
-
-    def __iter__(self) -> Iterator[bytes]:
-        if self.schema:
-            yield jsonio.dumps({"schema": SCHEMA}) + b"\n"
-        yield _line(_header(self.session, len(self.events), self.plan), "session")
-        for event in self.events:
-            yield b"\n"
-            yield _line(_fields(event, self.session, self.plan))
-        yield b"\n"
-
-
-def _header(session: Session, events: int, plan: Plan) -> JsonObject:
-    record: JsonObject = {"id": plan.id, "tool": session.ref.tool}
-    for name in _HEADER:
-        if (value := getattr(session, name)) is not None:
-            record[name] = value
-    if plan.directory is not None:
-        record["directory"] = plan.directory
-    if session.parent is not None:
-        record["parent"] = _ref(session.parent, session, plan)
-    if session.labels:
-        record["labels"] = session.labels
-    record["events"] = events
-    if session.raw is not None:
-        record["raw"] = session.raw
-    return record
-
-
-def _ref(ref: Ref, session: Session, plan: Plan) -> JsonObject:
-    """A reference; to a session in the same file by its id there alone."""
-    if ref in plan.ids:
-        return {"id": plan.ids[ref]}
-    tool = session.ref.tool if ref.tool == _TOOL else ref.tool
-    return {"tool": tool, "store": ref.store, "id": ref.id}
-
-
-def _fields(event: Event, session: Session, plan: Plan) -> JsonObject:
-    record = _values(event, _written(event.type))
-    if "child" in record:
-        record["child"] = _ref(record["child"], session, plan)
-    if "usage" in record:
-        record["usage"] = _values(record["usage"], _counts())
-    return record
-
-
-def _values(one: Event | Usage, usual: dict[str, Any]) -> JsonObject:
-    """The fields that have another value than usual."""
-    record: JsonObject = {}
-    for name, default in usual.items():
-        value = getattr(one, name)
-        if value is not default and (default is None or value != default):
-            record[name] = value
-    return record
-
-
-@cache
-def _written(type_: str) -> dict[str, Any]:
-    """The fields of a class in the order in which they are written, `raw` last, with the values
-    that are not written: their defaults, and None."""
-    made = EVENT_TYPES[type_]
-    order = (*(name for name in names(made) if name != "raw"), "raw")
-    return {name: defaults(made).get(name) if name != "type" else None for name in order}
-
-
-@cache
-def _counts() -> dict[str, Any]:
-    return dict.fromkeys(names(Usage))
-
-
-def _line(record: JsonObject, name: str | None = None) -> bytes:
-    value = {name: record} if name else record
-    line = jsonio.quick(value)
-    if line is not None:
-        return line
-    if "raw" in record and _depth(value) > _DEEPEST:
-        text = jsonio.dumps(record.pop("raw")).decode()
-        return _line({**record, "raw_json": text}, name)
-    return jsonio.dumps(value)
-
-
-def _depth(value: Json) -> int:
-    deepest, waiting = 0, [(1, value)]
-    while waiting:
-        depth, item = waiting.pop()
-        deepest = max(deepest, depth)
-        inner = item.values() if isinstance(item, dict) else item
-        if isinstance(item, dict | list):
-            waiting += [(depth + 1, value) for value in inner]
-    return deepest
-
-
-# -- reading ---------------------------------------------------------------------------------
 
 
 class _Place:
@@ -244,7 +122,7 @@ def _goes_on(line: bytes, end: int, record: JsonObject) -> bool:
 
     It does not where it was written here; other programs have other orders.
     """
-    missing = (name for name in (*_HEADER, "tool", "parent", "labels") if name not in record)
+    missing = (name for name in (*HEADER, "tool", "parent", "labels") if name not in record)
     return any(line.find(f'"{name}"'.encode(), end) >= 0 for name in missing)
 
 
@@ -256,7 +134,7 @@ def _session(
         message = f"line {number} opens a session but is damaged; its events cannot be told"
         yield _damage(place.path, message, number)
         return
-    ref = Ref(_TOOL, str(place.path), known)
+    ref = Ref(TOOL, str(place.path), known)
     try:
         yield Session(ref=ref, stamp=stamp, **_header_values(_record(line, raw=raw), place))
     except ValueError as error:
@@ -267,7 +145,7 @@ def _session(
 def _header_values(record: JsonObject, place: _Place) -> JsonObject:
     if not record:
         raise ValueError("the session's header is damaged")
-    values = {name: record[name] for name in _HEADER if name in record}
+    values = {name: record[name] for name in HEADER if name in record}
     for name, value in values.items():
         if type(value) not in (_INTEGER if name in _NUMBERS else _TEXT):
             raise ValueError(f"the session's {name} is a JSON {jsonio.json_type(value)}")
@@ -412,7 +290,7 @@ def _reference(value: Json, place: _Place) -> Ref | None:
     if known is None or (tool is None) is not (store is None):
         raise ValueError("it refers to a session in an unknown way")
     if tool is None or store is None or known in place.ids:
-        return Ref(_TOOL, str(place.path), known)
+        return Ref(TOOL, str(place.path), known)
     return Ref(tool, store, known)
 
 
@@ -423,7 +301,7 @@ def _labels(value: Json) -> Labels:
 
 
 def _usage(value: Json) -> Usage:
-    known = _counts()
+    known = names(Usage)
     if not isinstance(value, dict) or not all(
         name in known and type(count) is int for name, count in value.items()
     ):
