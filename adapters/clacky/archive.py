@@ -19,7 +19,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
@@ -27,6 +26,7 @@ from adapters.clacky import header, injected, results
 from adapters.clacky.messages import texts
 from adapters.clacky.parts import Common, merged
 from adapters.clacky.stored import File
+from finder.dataclass import dataclass
 from finder.errors import StoreError
 from finder.model import Compaction, Event, Json, Labels, Message, Opaque, Role, Text, ToolCall
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from operator import itemgetter
 from pathlib import Path
@@ -20,6 +19,7 @@ from adapters.clacky.stored import File, Listing
 from finder import jsonio
 from finder.adapter import Store, Want
 from finder.catalogue import Seen
+from finder.dataclass import dataclass
 from finder.errors import NotFoundError, StoreError
 from finder.jsonio import mapping, string
 from finder.model import Event, JsonObject, Problem, Ref, Session

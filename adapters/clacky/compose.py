@@ -14,7 +14,6 @@ away what was said elsewhere.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from adapters.clacky import made
@@ -37,31 +36,29 @@ from finder.writing import CONTENT_TYPES, Report, Turn, answers, turns
 _SPOKEN = CONTENT_TYPES - {"subagent"}
 
 
-@dataclass(slots=True)
 class Composer:
-    """Arranges a session's events as messages, and says what does not fit."""
+    """Arranges a session's events as messages, and says what does not fit.
 
-    report: Report
-    events: Sequence[Event]
-    entries: list[AnyEntry] = field(default_factory=list)
-    answers: dict[int, int] = field(default_factory=dict)  # see `finder.writing.answers`
-    _reasons: Reasons = field(init=False)
-    _result_of: dict[int, ToolResult] = field(default_factory=dict)  # by the call's `id()`
-    _call_of: dict[int, Event] = field(default_factory=dict)  # by the result's
-    _place: dict[int, int] = field(default_factory=dict)
-    _state: State = "live"
-    _open: Entry | None = None
-    _own: Entry | None = None  # what a person said in this message, for files that follow
-    _unopened: Message | None = None
-    _pending: tuple[Compaction, Message | None] | None = None
+    `answers`: which result answers which call, see `finder.writing.answers`.
+    """
 
-    def __post_init__(self) -> None:
-        self._reasons = Reasons(self.report, _roles(self.events))
+    def __init__(self, report: Report, events: Sequence[Event]) -> None:
+        self.report = report
+        self.events = events
+        self.entries: list[AnyEntry] = []
+        self.answers = answers(events)
+        self._reasons = Reasons(report, _roles(events))
+        self._place = {id(event): place for place, event in enumerate(events)}
+        self._result_of: dict[int, ToolResult] = {}  # by the call's `id()`
+        self._call_of: dict[int, Event] = {}  # by the result's
+        self._state: State = "live"
+        self._open: Entry | None = None
+        self._own: Entry | None = None  # what a person said in this message, for files that follow
+        self._unopened: Message | None = None
+        self._pending: tuple[Compaction, Message | None] | None = None
 
     def compose(self) -> list[AnyEntry]:
         """The messages, in the order of the story."""
-        self._place = {id(event): place for place, event in enumerate(self.events)}
-        self.answers = answers(self.events)
         for call, place in self.answers.items():
             result = self.events[place]
             if isinstance(result, ToolResult):

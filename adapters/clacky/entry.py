@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import ClassVar, Literal
+from typing import Literal
 
+from finder.dataclass import dataclass, field
 from finder.model import Attachment, Event, JsonObject, Message, Role, ToolCall, ToolResult
 
 State = Literal["live", "archived", "hidden"]
@@ -14,7 +14,7 @@ MISSING = '{"error":"Tool result missing (interrupted)"}'
 UNDONE = 1  # the task of what was undone
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True)
 class Entry:
     """One message of Clacky's to be, but for those that answer a call.
 
@@ -56,14 +56,11 @@ class Entry:
         return self.state == "hidden"
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True)
 class Answer:
     """The message that answers a call: `call` is its id, `result` the source's, if it has one."""
 
-    role: ClassVar[Role] = "tool"
-    flagged: ClassVar[bool] = False
-    summary: ClassVar[bool] = False
-    message: ClassVar[None] = None
+    role, flagged, summary, message = "tool", False, False, None
     state: State
     call: str
     result: ToolResult | None = None

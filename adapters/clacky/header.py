@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 
 from adapters.clacky import injected
-from finder.jsonio import array, integer, mapping, number, string
+from finder.jsonio import array, integer, mapping, string
 from finder.model import Json, JsonObject, Label
 
 REDACTED = "[redacted]"
@@ -113,9 +113,10 @@ def milliseconds(value: Json) -> int | None:
 
 def from_seconds(value: Json) -> int | None:
     """Seconds since 1970, as messages have them."""
-    seconds = number(value)
-    # Beyond this no calendar reaches, nor does JSON hold the number exactly.
-    return None if seconds is None or abs(seconds) > 2**43 else round(seconds * 1000)
+    if type(value) is not float and type(value) is not int:
+        return None
+    # Beyond this no calendar reaches, nor does JSON hold the number exactly; NaN is nowhere.
+    return round(value * 1000) if -(2**43) <= value <= 2**43 else None
 
 
 def title(record: JsonObject, messages: list[Json]) -> str | None:

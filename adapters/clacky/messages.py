@@ -13,12 +13,12 @@ it was complete and how long it took, from 1.0 on. `adapters.clacky.results` rea
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import NamedTuple, cast
 
 from adapters.clacky import header, injected, results
 from adapters.clacky.parts import Common, as_text, attachment, file_name, merged, unknown_block
 from finder import jsonio
+from finder.dataclass import dataclass, field, maker
 from finder.jsonio import array, integer, mapping, number, string
 from finder.model import (
     Attachment,
@@ -37,6 +37,8 @@ from finder.model import (
     Usage,
 )
 
+# Of these a story has very many.
+_message, _text, _call, _counted = maker(Message), maker(Text), maker(ToolCall), maker(Usage)
 _ROLES = ("user", "assistant", "system", "tool")
 
 
@@ -129,7 +131,7 @@ _SPREADING = ("synthetic", "summary", "inferred")
 
 def _opening(message: JsonObject, common: Common, labels: Labels) -> Message:
     latency, usage = mapping(message.get("latency")), mapping(message.get("token_usage"))
-    return Message(
+    return _message(
         record=common["record"],
         message=common["message"],
         role=common["role"],
@@ -164,7 +166,7 @@ def _at(message: JsonObject) -> int | None:
 
 
 def _usage(usage: JsonObject) -> Usage:
-    return Usage(
+    return _counted(
         input=integer(usage.get("prompt_tokens")),
         output=integer(usage.get("completion_tokens")),
         cache_read=integer(usage.get("cache_read")),
@@ -222,7 +224,7 @@ def texts(
     # What a person says within the tool's message is no summary and was not cut.
     persons = _beyond_flags(labels) if flagged and labels else labels
     return [
-        Text(
+        _text(
             record=common["record"],
             message=common["message"],
             at=common["at"],
@@ -285,7 +287,7 @@ def _calls(
         function = mapping(item.get("function")) or item  # some providers' calls came flat
         unanswered = told.unanswered.get((index, count), ())
         yield _told(
-            ToolCall(
+            _call(
                 record=common["record"],
                 message=common["message"],
                 role=common["role"],

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 from adapters.clacky import header, stored
 from adapters.clacky.parts import file_name
+from finder.dataclass import dataclass, field
 from finder.jsonio import mapping, string
 from finder.model import Event, Json, JsonObject, Opaque, Session
 from finder.writing import Plan, Report

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 
 from adapters.clacky import injected, made, results
 from adapters.clacky.parts import Common
+from finder.dataclass import dataclass, field
 from finder.model import (
     Attachment,
     Event,

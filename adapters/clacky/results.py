@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 
 from adapters.clacky.parts import Common, attachment, merged, unknown_block
 from finder import jsonio
+from finder.dataclass import maker
 from finder.jsonio import array, integer, mapping, string
 from finder.model import (
     Event,
@@ -26,6 +27,7 @@ from finder.model import (
     ToolResult,
 )
 
+_result = maker(ToolResult)  # a story has very many
 _REMINDER = (
     r"\n\n📋 REMINDER: You have \d+ pending TODO\(s\)\. After completing each task, remember to"
     r" mark it as complete using todo_manager with action 'complete' and the task id\.\Z"
@@ -89,7 +91,7 @@ def events(
         answer = _as_object(output)
     elif output.endswith(_END_OF_REMINDER):
         output, reminder = _without_reminder(output)
-    result = ToolResult(
+    result = _result(
         record=common["record"],
         message=common["message"],
         role=common["role"],

@@ -81,7 +81,10 @@ def count(record: JsonObject, archives: list[Archive]) -> int:
 def is_reverted(record: JsonObject) -> bool:
     """Whether some of its messages belong to undone tasks."""
     undone = header.undone(record)
-    return any(mapping(m).get("task_id") in undone for m in array(record.get("messages")))
+    return any(
+        "task_id" in message and message["task_id"] in undone
+        for message in map(mapping, array(record.get("messages")))
+    )
 
 
 def events(record: JsonObject, archives: list[Archive]) -> Iterator[Event]:
@@ -97,7 +100,8 @@ def events(record: JsonObject, archives: list[Archive]) -> Iterator[Event]:
         for one in _due(waiting, message, index, summaries) if waiting else ():
             waiting.remove(one)
             yield from archive.events(one)
-        hidden: Labels = ("hidden",) if message.get("task_id") in undone else ()
+        is_undone = "task_id" in message and message["task_id"] in undone
+        hidden: Labels = ("hidden",) if is_undone else ()
         yield from messages.events(value, index, hidden, told)
         if "chunk_path" in message:
             yield from _missing(message, index, archives)
