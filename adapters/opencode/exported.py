@@ -121,7 +121,7 @@ def _from_export(value: Json, name: str) -> list[_Export]:
 
 def _content(fields: JsonObject, items: list[Json]) -> tuple[list[StoredMessage], list[Event]]:
     messages: list[StoredMessage] = []
-    others = list(_unknown_keys(fields, {"info": dict, "messages": list}, None))
+    others = list(_unknown_keys(fields, _OF_A_SESSION, None))
     for number, item in enumerate(items):
         info = item.get("info") if isinstance(item, dict) else None
         if not isinstance(info, dict):
@@ -129,10 +129,16 @@ def _content(fields: JsonObject, items: list[Json]) -> tuple[list[StoredMessage]
             raw = "null" if item is None else item
             messages.append(StoredMessage(id=f"#{number}", info={}, raw=raw, problem=problem))
             continue
-        message = _stored(info, _parts(array(item.get("parts"))), f"#{number}")
+        parts = item.get("parts")
+        message = _stored(info, _parts(array(parts)), f"#{number}")
         messages.append(message)
-        others += _unknown_keys(item, {"info": dict, "parts": list}, message.id)
+        if len(item) > len(_OF_A_MESSAGE) or not isinstance(parts, list):
+            others += _unknown_keys(item, _OF_A_MESSAGE, message.id)
     return messages, others
+
+
+_OF_A_SESSION: dict[str, type] = {"info": dict, "messages": list}
+_OF_A_MESSAGE: dict[str, type] = {"info": dict, "parts": list}
 
 
 def _unknown_keys(
@@ -156,6 +162,15 @@ def _stored(info: JsonObject, parts: Iterable[StoredPart], otherwise: str) -> St
 
 
 def _part(part: Json, number: int) -> StoredPart:
+    if isinstance(part, dict):
+        identifier = part.get("id")
+        if identifier and isinstance(identifier, str) and isinstance(part.get("type"), str):
+            return StoredPart(identifier, part, part)
+    return _odd_part(part, number)
+
+
+def _odd_part(part: Json, number: int) -> StoredPart:
+    """A part without an id or a type."""
     info = mapping(part)
     identifier = string(info.get("id")) or f"#{number}"
     problem = None if isinstance(info.get("type"), str) else "a part without a type"
