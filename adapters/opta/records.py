@@ -14,7 +14,7 @@ from adapters.opta import injected
 from adapters.opta.copies import ROLES
 from adapters.opta.masked import Outputs
 from finder import jsonio
-from finder.dataclass import dataclass, field
+from finder.dataclass import dataclass, field, maker
 from finder.jsonio import array, mapping, string
 from finder.model import (
     Attachment,
@@ -33,6 +33,9 @@ from finder.model import (
     ToolResult,
     Usage,
 )
+
+# Of these a story has very many.
+_message, _text, _call, _result = maker(Message), maker(Text), maker(ToolCall), maker(ToolResult)
 
 # The tools that start a subagent, and their argument with the task.
 SUBAGENT_TOOLS = {"spawn_agent": "task", "delegate_task": "plan"}
@@ -79,7 +82,8 @@ class Story:
         results: dict[str, str] = {}
         for item in items:
             if isinstance(item, dict):
-                tools |= {id_: name for id_, name, _ in calls(item)}
+                if "tool_calls" in item:
+                    tools |= {id_: name for id_, name, _ in calls(item)}
                 if item.get("role") == "tool":
                     results[string(item.get("tool_call_id")) or ""] = text_of(item)
         first = items[0] if items else None
@@ -185,7 +189,7 @@ class _Writer:
             problem = "; ".join(odd)
             found.append(Opaque(kind="message", problem=problem, raw=self.item, **self._place()))
         found.append(
-            Message(
+            _message(
                 record=self.record,
                 at=beside.at,
                 message=self.record,
@@ -239,7 +243,7 @@ class _Writer:
             return []
         pieces = self._pieces(text)
         told += [
-            Text(
+            _text(
                 text=piece.text,
                 record=self.record,
                 message=self.record,
@@ -258,7 +262,7 @@ class _Writer:
         return injected.pieces(text, self.role)
 
     def _call(self, call: str, name: str, stored: Json) -> ToolCall:
-        return ToolCall(
+        return _call(
             call=call,
             name=name,
             input=arguments(stored),
@@ -276,7 +280,7 @@ class _Writer:
         labels: Labels = () if status == "ok" else ("inferred",)
         if tool is None or injected.mask(output):
             labels = ("truncated", "inferred")  # the call that it answers, or the output
-        return ToolResult(
+        return _result(
             call=call,
             output=output,
             status=status,
