@@ -65,6 +65,7 @@ class Composer:
                 self._result_of[id(self.events[call])] = result
                 self._call_of[id(result)] = self.events[call]
         cut = self._place_of_summary()
+        beside = self._beside
         take: dict[str, Callable[[Any], None]] = {
             "text": self._text,
             "reasoning": self._reasoning,
@@ -77,7 +78,7 @@ class Composer:
         for turn in turns(self.events):
             self._start(turn, cut)
             for event in turn.content:
-                take.get(event.type, self._beside)(event)
+                take.get(event.type, beside)(event)
             self._close()
         self._leave_message()
         self._forget_pending()
@@ -129,7 +130,7 @@ class Composer:
 
     def _new(self, role: Role, event: Event, *, flagged: bool = False) -> Entry:
         self._close()
-        entry = Entry(role=role, state=self._state, flagged=flagged)
+        entry = Entry(role, self._state, flagged=flagged)
         message, self._unopened = self._unopened, None
         entry.message = message
         entry.at = event.at if message is None or message.at is None else message.at
@@ -357,7 +358,7 @@ class Composer:
 
 
 def _shared_labels(events: Sequence[Event]) -> set[Label]:
-    if not events or not all(event.labels for event in events):
+    if not events or not events[0].labels:  # as nearly always
         return set()
     return set.intersection(*(set(event.labels) for event in events))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from finder.dataclass import dataclass, field
+from finder.dataclass import dataclass
 from finder.model import Attachment, Event, JsonObject, Message, Role, ToolCall, ToolResult
 
 State = Literal["live", "archived", "hidden"]
@@ -14,7 +14,6 @@ MISSING = '{"error":"Tool result missing (interrupted)"}'
 UNDONE = 1  # the task of what was undone
 
 
-@dataclass(slots=True)
 class Entry:
     """One message of Clacky's to be, but for those that answer a call.
 
@@ -29,27 +28,29 @@ class Entry:
         after: images that came with these results.
     """
 
-    role: Role
-    state: State
-    flagged: bool = False
-    summary: bool = False
-    at: int | None = None
-    message: Message | None = None
-    texts: list[JsonObject] = field(default_factory=list)
-    told: list[Event] = field(default_factory=list)
-    reasoning: str | None = None
-    files: list[tuple[Attachment, JsonObject]] = field(default_factory=list)
-    calls: list[ToolCall] = field(default_factory=list)
-    names: list[str] = field(default_factory=list)
-    arguments: list[str] = field(default_factory=list)
-    answered: bool = False
-    sealed: bool = False
-    after: list[Attachment] = field(default_factory=list)
+    def __init__(self, role: Role, state: State, *, flagged: bool) -> None:
+        self.role = role
+        self.state = state
+        self.flagged = flagged
+        self.summary = False
+        self.at: int | None = None
+        self.message: Message | None = None
+        self.texts: list[JsonObject] = []
+        self.told: list[Event] = []
+        self.reasoning: str | None = None
+        self.files: list[tuple[Attachment, JsonObject]] = []
+        self.calls: list[ToolCall] = []
+        self.names: list[str] = []
+        self.arguments: list[str] = []
+        self.answered = False
+        self.sealed = False
+        self.after: list[Attachment] = []
 
     @property
     def events(self) -> list[Event]:
         """All that it tells, in the order of their reading."""
-        return [*self.told, *(file for file, _ in self.files), *self.calls]
+        files = [file for file, _ in self.files] if self.files else ()
+        return [*self.told, *files, *self.calls]
 
     @property
     def hidden(self) -> bool:

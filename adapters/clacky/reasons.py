@@ -146,8 +146,9 @@ class Reasons:
             self.report.changed(event, "name", note="a tool has a name, in Unicode")
 
     def call_id(self, event: ToolCall | ToolResult, name: str) -> None:
-        note = "providers take no such ids, and each once in an answer"
-        self.report.renamed(event, name, note=note)
+        if event.call != name:
+            note = "providers take no such ids, and each once in an answer"
+            self.report.renamed(event, name, note=note)
 
     def nobody_called(self) -> None:
         """A result that no call is known of; its call was archived or thrown away."""

@@ -152,6 +152,8 @@ def _asides(
 
 
 def _is_of_subagent(answer: JsonObject, output: str) -> bool:
+    if not answer:
+        return output.startswith(_SUBAGENT_SUMMARY)
     result = string(answer.get("result")) or output
     return answer.get("skill_type") == "subagent" or result.startswith(_SUBAGENT_SUMMARY)
 
