@@ -248,7 +248,7 @@ def without_record(event: Event) -> Event:
     The event itself is altered, which is for the one whose it is.
     """
     if event.type != "opaque":
-        object.__setattr__(event, "raw", None)
+        event.raw = None  # type: ignore[misc]
     return event
 
 

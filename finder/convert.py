@@ -175,12 +175,11 @@ def convert(
         for place, session in enumerate(tree.sessions):
             source, stream = tree.read(session)
             home = at_home(session)
-            if not any(way.uses_records(home) for way, _ in ways):
-                stream = map(compare.without_record, stream)
-            events = list(stream)
+            with_records = any(way.uses_records(home) for way, _ in ways)
+            events = list(stream if with_records else map(compare.without_record, stream))
             for way, planned_ in ways:
                 way.write(home, events, planned_[place], source)
-            for event in events:
+            for event in events if with_records else ():
                 compare.without_record(event)
             with _blaming([session]):
                 for way, _ in ways:
