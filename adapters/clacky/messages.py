@@ -13,7 +13,7 @@ it was complete and how long it took, from 1.0 on. `adapters.clacky.results` rea
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple, cast
+from typing import cast
 
 from adapters.clacky import header, injected, results
 from adapters.clacky.parts import Common, as_text, attachment, file_name, merged, unknown_block
@@ -79,9 +79,9 @@ def events(value: Json, index: int, labels: Labels, told: Told) -> list[Event]:
         "role": _role(message),
         "at": _at(message),
     }
-    known = _Known(injected.is_flagged(message), injected.is_summary(message))
-    labels = merged(labels, _labels_of(message, known))
-    content = _content(message, index, common, labels, told, known)
+    by_tool, summary = injected.is_flagged(message), injected.is_summary(message)
+    labels = merged(labels, _labels_of(message, summary=by_tool and summary))
+    content = _content(message, index, common, labels, told, by_tool=by_tool, summary=summary)
     return [_opening(message, common, merged(labels, _only_synthetic(content))), *content]
 
 
@@ -95,17 +95,10 @@ def _no_message(value: Json, record: str, labels: Labels) -> Opaque:
     return Opaque(kind="message", problem=problem, record=record, labels=labels, raw=raw)
 
 
-class _Known(NamedTuple):
-    """What is known of who made a message; see `adapters.clacky.injected`."""
-
-    flagged: bool
-    summary: bool
-
-
-def _labels_of(message: JsonObject, known: _Known) -> Labels:
+def _labels_of(message: JsonObject, *, summary: bool) -> Labels:
     """The labels that the message's flags stand for, besides `synthetic`."""
     found: list[Label] = []
-    if known.flagged and known.summary:
+    if summary:
         found.append("summary")
     if message.get("interrupted"):
         found.append("interrupted")
@@ -176,10 +169,17 @@ def _usage(usage: JsonObject) -> Usage:
 
 
 def _content(
-    message: JsonObject, index: int, common: Common, labels: Labels, told: Told, known: _Known
+    message: JsonObject,
+    index: int,
+    common: Common,
+    labels: Labels,
+    told: Told,
+    *,
+    by_tool: bool,
+    summary: bool,
 ) -> list[Event]:
     found: list[Event] = []
-    if known.summary:
+    if summary:
         by_words: Labels = () if message.get("compressed_summary") else ("inferred",)
         found.append(_compaction(message, common, merged(_beyond_flags(labels), by_words), told))
     reasoning = string(message.get("reasoning_content"))
@@ -191,10 +191,10 @@ def _content(
         found += results.events(call, content, common, labels, told.calls)
     elif isinstance(content, list):
         for place, block in enumerate(content):
-            found += _block(block, place, common, labels, told, known.flagged)
+            found += _block(block, place, common, labels, told, by_tool)
     elif content is not None:
         shown = string(message.get("display_text"))
-        found += texts(as_text(content), common, labels, flagged=known.flagged, shown=shown)
+        found += texts(as_text(content), common, labels, flagged=by_tool, shown=shown)
     if "display_files" in message:
         found += _files(message, common, labels)
     if message.get("subagent_result"):
@@ -285,7 +285,7 @@ def _calls(
     for count, value in enumerate(array(message.get("tool_calls"))):
         item = mapping(value)
         function = mapping(item.get("function")) or item  # some providers' calls came flat
-        unanswered = told.unanswered.get((index, count), ())
+        unanswered = told.unanswered.get((index, count), ()) if told.unanswered else ()
         yield _told(
             _call(
                 record=common["record"],
