@@ -9,8 +9,8 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-from collections.abc import Iterator
-from operator import methodcaller
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 from finder.errors import StoreError, WriteError
@@ -18,6 +18,7 @@ from finder.model import Problem
 
 # A session file larger than this is named as a problem, not read into memory.
 MAX_FILE_BYTES = 512 * 1024 * 1024
+_LONG = 1 << 20  # bytes of a line that are read at once
 _FIRST = 1 << 16  # bytes that are read at once, where perhaps a few are enough
 
 
@@ -51,8 +52,24 @@ def lines(path: Path, limit: int = MAX_FILE_BYTES, start: int = 0) -> Iterator[b
     with _opened(path, limit) as descriptor:
         os.lseek(descriptor, start, os.SEEK_SET)
         with os.fdopen(descriptor, "rb", _FIRST, closefd=False) as stream:
-            # None is held here: it may be of megabytes, and whoever has it may be done with it.
-            yield from map(methodcaller("removesuffix", b"\n"), stream)
+            read = partial(stream.readline, _LONG)
+            while line := read():
+                if line.endswith(b"\n"):
+                    yield line[:-1]
+                else:
+                    yield _whole(line, read)
+
+
+def _whole(first: bytes, read: Callable[[], bytes]) -> bytes:
+    """All of a long line, or of the last one, that began so.
+
+    To let the stream join its many small pieces would take up to twice the memory.
+    """
+    pieces = [first]
+    while not pieces[-1].endswith(b"\n") and (piece := read()):
+        pieces.append(piece)
+    pieces[-1] = pieces[-1].removesuffix(b"\n")
+    return b"".join(pieces)
 
 
 def chunks(path: Path, limit: int = MAX_FILE_BYTES, start: int = 0) -> Iterator[bytes]:

@@ -27,11 +27,12 @@ def test_read_and_head(tmp_path: Path) -> None:
     assert files.head(path, 2) == b"\r\n"
 
 
+@pytest.mark.parametrize("size", [200_000, (1 << 20) - 1, 1 << 20, (1 << 20) + 1, 2_500_000])
 @pytest.mark.parametrize("end", [b"", b"\n", b"\n\n", b"\nlast"])
-def test_lines_are_without_their_ends_however_long(tmp_path: Path, end: bytes) -> None:
+def test_lines_are_without_their_ends_however_long(tmp_path: Path, end: bytes, size: int) -> None:
     path = tmp_path / "a"
-    path.write_bytes(b"a\r\n\n\x85\x0b\n" + b"x" * 200_000 + end)
-    expected = [b"a\r", b"", b"\x85\x0b", b"x" * 200_000, *end.split(b"\n")[1:]]
+    path.write_bytes(b"a\r\n\n\x85\x0b\n" + b"x" * size + end)
+    expected = [b"a\r", b"", b"\x85\x0b", b"x" * size, *end.split(b"\n")[1:]]
     assert list(files.lines(path)) == expected[: None if expected[-1] else -1]
     assert next(files.lines(path, start=4)) == b"\x85\x0b"
     with pytest.raises(StoreError):
