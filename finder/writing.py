@@ -10,12 +10,13 @@ is a bug.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
+from finder import jsonio
 from finder.dataclass import dataclass, field
-from finder.model import Event, Ref, Session
+from finder.model import Event, Json, JsonObject, Ref, Session
 from finder.turns import Turn, answers, came_with, turns
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "Draft",
     "File",
     "Installation",
+    "JsonText",
     "Loss",
     "LossKind",
     "Plan",
@@ -218,6 +220,49 @@ class File:
     def pieces(self) -> Iterable[bytes]:
         """What is in it, piece by piece."""
         return (self.data,) if isinstance(self.data, bytes) else self.data
+
+
+@dataclass(frozen=True, slots=True)
+class JsonText:
+    """What is in a file that holds one JSON object, set in by depth; made as it is written.
+
+    Of a list in the object some items at a time are a piece: a text of many megabytes is never in
+    memory as a whole, where it takes as long to find room for it as to make it.
+
+    Attributes:
+        end: what stands behind the object.
+    """
+
+    value: JsonObject
+    end: bytes = b""
+
+    def __iter__(self) -> Iterator[bytes]:
+        start = b"{"
+        for key, value in self.value.items():
+            yield b"%b\n  %b: " % (start, jsonio.dumps(key))
+            if isinstance(value, list) and len(value) > _TOGETHER:
+                yield from _items(value)
+            else:
+                yield _set_in(jsonio.dumps(value, indent=True))
+            start = b","
+        yield (b"\n}" if self.value else b"{}") + self.end
+
+
+_TOGETHER = 4  # so few that they stay in the processor's caches
+
+
+def _items(values: Sequence[Json]) -> Iterator[bytes]:
+    for at in range(0, len(values), _TOGETHER):
+        text = jsonio.dumps(values[at : at + _TOGETHER], indent=True)
+        yield b"," if at else b"["
+        # What is nested too deeply is not set in at all.
+        yield _set_in(text[1:-2] if text.startswith(b"[\n") else text[1:-1])
+    yield b"\n  ]"
+
+
+def _set_in(text: bytes) -> bytes:
+    """A text one level deeper. There are no line breaks in it but those that set it in."""
+    return text.replace(b"\n", b"\n  ")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

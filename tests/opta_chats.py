@@ -112,8 +112,9 @@ def chat(draft: Draft) -> Any:
     """The chat file of a draft, read as Opta reads it."""
     file = next(f for f in draft.files if f.path == f"sessions/{draft.id}.json")
     assert file is draft.files[-1]  # it is what makes the session appear
-    assert not file.data.startswith(b"\xef\xbb\xbf")
-    body = json.loads(file.data, parse_constant=_no_constant)
+    text = b"".join(file.pieces)
+    assert not text.startswith(b"\xef\xbb\xbf")
+    body = json.loads(text, parse_constant=_no_constant)
     assert body["id"] == draft.id
     return body
 

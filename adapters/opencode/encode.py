@@ -18,7 +18,7 @@ from finder import jsonio
 from finder.dataclass import replace
 from finder.jsonio import integer, mapping, string
 from finder.model import Event, Json, JsonObject, Session
-from finder.writing import Draft, File, Plan, Report
+from finder.writing import Draft, File, JsonText, Plan, Report
 
 if TYPE_CHECKING:
     from adapters.opencode.project import Project
@@ -179,8 +179,8 @@ def export_draft(session: Session, events: Sequence[Event], plan: Plan, report: 
     for one in made.beside:
         document |= one.value
     name = f"{plan.id}.json"
-    data = jsonio.dumps(document, indent=True), b"\n"
-    return Draft(id=plan.id, files=(File(path=name, data=data),), store=name)
+    text = JsonText(document, end=b"\n")
+    return Draft(id=plan.id, files=(File(path=name, data=text),), store=name)
 
 
 def _item(kept: Kept) -> JsonObject:

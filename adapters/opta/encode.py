@@ -15,9 +15,8 @@ import re
 from collections.abc import Iterable, Sequence
 
 from adapters.opta import documented, foreign, own, reasons, times
-from finder import jsonio
 from finder.model import Event, Json, JsonObject, Session
-from finder.writing import Draft, File, Plan, Report, derived_id
+from finder.writing import Draft, File, JsonText, Plan, Report, derived_id
 
 _LETTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -87,8 +86,8 @@ def documented_draft(
         metadata = {**stated, "stats": {"toolCallCount": calls}}
     body = {**head, "sessionId": plan.id, **stated, "events": items}
     files = (
-        File(path=f"{plan.id}/metadata.json", data=_json(metadata)),
-        File(path=f"{plan.id}/session.json", data=_json(body)),
+        File(path=f"{plan.id}/metadata.json", data=JsonText(metadata)),
+        File(path=f"{plan.id}/session.json", data=JsonText(body)),
     )
     return Draft(id=plan.id, files=files, store=plan.id, owned=(plan.id,))
 
@@ -100,10 +99,6 @@ def _draft(plan: Plan, files: Iterable[File]) -> Draft:
     return Draft(id=plan.id, files=found, store=".", owned=owned, caches=caches)
 
 
-def _json(value: Json) -> bytes:
-    return jsonio.dumps(value, indent=True)
-
-
 # -- files -----------------------------------------------------------------------------------
 
 
@@ -112,14 +107,14 @@ def _chat_file(head: JsonObject, messages: list[Json], plan: Plan) -> File:
     last = {key: head.get(key, counted[key]) for key in _LAST_KEYS}
     first = {key: value for key, value in head.items() if key not in last}
     body = {**first, "messages": messages, **last}
-    return File(path=f"sessions/{plan.id}.json", data=_json(body))
+    return File(path=f"sessions/{plan.id}.json", data=JsonText(body))
 
 
 def _snapshot_file(head: JsonObject, messages: list[Json], plan: Plan) -> File:
     count = head.get("toolCallCount", foreign.calls(messages))
     seq = head.pop("seq")
     body = {**head, "messages": messages, "toolCallCount": count, "seq": seq}
-    return File(path=f"daemon/sessions/{plan.id}/snapshot.json", data=_json(body))
+    return File(path=f"daemon/sessions/{plan.id}/snapshot.json", data=JsonText(body))
 
 
 def _logs(found: own.Own, plan: Plan) -> list[File]:

@@ -140,7 +140,7 @@ def test_what_the_daemon_kept_is_written_back_as_it_was() -> None:
         folder = Path(session.ref.store) / "daemon/sessions" / session.ref.id
         if not (folder / "events.jsonl").exists():
             continue
-        files = {file.path: file.data for file in written(session, events).draft.files}
+        files = {file.path: b"".join(file.pieces) for file in written(session, events).draft.files}
         inner = f"daemon/sessions/{session.ref.id}"
         log = [json.loads(line) for line in files[f"{inner}/events.jsonl"].splitlines()]
         lines = (folder / "events.jsonl").read_bytes().splitlines()
@@ -173,7 +173,7 @@ def test_a_session_of_the_manuals_form_is_the_same() -> None:
     store = Path(session.ref.store) / "sessions" / "abc12345"
     for file in done.draft.files:
         expected = json.loads((store / Path(file.path).name).read_bytes())
-        assert json.loads(file.data) == expected, file.path
+        assert json.loads(b"".join(file.pieces)) == expected, file.path
 
 
 def test_the_way_through_our_own_files_loses_nothing(tmp_path: Path) -> None:
@@ -201,7 +201,7 @@ def test_a_copy_has_its_own_id_everywhere() -> None:
     done = tried(OPTA, session, events, plan=plan)
     assert done.unexplained == []
     assert done.losses == []
-    assert all(b"r-IXZWaCSkB6" not in file.data for file in done.draft.files)
+    assert all(b"r-IXZWaCSkB6" not in b"".join(file.pieces) for file in done.draft.files)
     assert all("r-IXZWaCSkB6" not in file.path for file in done.draft.files)
 
 
@@ -319,7 +319,7 @@ def _has_image(events: Sequence[Event]) -> bool:
 
 def test_golden_files() -> None:
     for name, session, events in _golden():
-        data = written(session, events).draft.files[-1].data + b"\n"
+        data = b"".join(written(session, events).draft.files[-1].pieces) + b"\n"
         path = GOLDEN / f"{name}.json"
         if os.environ.get("FINDER_UPDATE"):
             path.write_bytes(data)

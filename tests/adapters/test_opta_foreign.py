@@ -306,7 +306,8 @@ def test_the_manuals_form_tells_the_whole_story() -> None:
         updated=NOW,
     )
     done = written(session, events, DOCUMENTED)
-    files = {Path(file.path).name: json.loads(file.data) for file in done.draft.files}
+    made = done.draft.files
+    files = {Path(file.path).name: json.loads(b"".join(file.pieces)) for file in made}
     assert files["session.json"]["events"] == [
         {"type": "user.message", "content": "old", "seq": 1},
         {"type": "assistant.message", "content": "look", "seq": 2},
