@@ -33,7 +33,7 @@ from adapters.opencode.fields import (
     was_truncated,
 )
 from adapters.opencode.sessions import model_name
-from adapters.opencode.stored import StoredMessage, StoredPart
+from adapters.opencode.stored import ReadLater, StoredMessage, StoredPart
 from finder.dataclass import maker, replace
 from finder.jsonio import array, integer, mapping, number, string
 from finder.model import (
@@ -73,6 +73,8 @@ def story(
     attached: Callable[[JsonObject], Attachment | None] | None = None,
 ) -> Iterator[Event]:
     """A session's events, in the order of its messages and of their parts.
+
+    Parts that are read only now are read for the last time.
 
     Args:
         revert: the session's ``revert`` object, if it has one.
@@ -122,7 +124,8 @@ class _Writer:
             )
         # Of a message that was taken back in part, each part has labels of its own.
         parts_differ = self.context.hides_parts_of(self.position)
-        for part in self.stored.parts:
+        parts = self.stored.parts
+        for part in parts.last() if isinstance(parts, ReadLater) else parts:
             if parts_differ:
                 self.labels = self._labelled(part.id)
             kind = part.info.get("type")

@@ -23,10 +23,16 @@ class ReadLater:
     __slots__ = ("_read",)
 
     def __init__(self, read: Callable[[], Iterator[StoredPart]]) -> None:
-        self._read = read
+        self._read: Callable[[], Iterator[StoredPart]] | None = read
 
     def __iter__(self) -> Iterator[StoredPart]:
+        assert self._read is not None, "they were read for the last time"
         return self._read()
+
+    def last(self) -> Iterator[StoredPart]:
+        """The parts for the last time: what they are read from is not kept any longer."""
+        found, self._read = iter(self), None
+        return found
 
 
 class StoredMessage(NamedTuple):

@@ -9,9 +9,11 @@ import sqlite3
 import subprocess
 import sys
 import unicodedata
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -19,6 +21,7 @@ import pytest
 
 from adapters.opencode.conditions import condition
 from adapters.opencode.database import OpenCodeDatabase
+from adapters.opencode.stored import ReadLater, StoredPart
 from finder.adapter import Store, Want, Word
 from finder.errors import StoreError
 from finder.model import Event, Json, JsonObject, Problem, Ref, Session
@@ -378,6 +381,21 @@ def test_an_id_that_was_put_there_as_bytes_is_a_text_all_the_same(newest: Path) 
         f" WHERE session_id = '{TOOLS_SESSION}'",
     )
     assert story(newest, TOOLS_SESSION) == before
+
+
+def test_what_parts_are_read_from_is_kept_until_they_are_read_for_the_last_time() -> None:
+    class Rows(list[StoredPart]):
+        pass
+
+    rows = Rows([StoredPart("prt_1", {"type": "text"}, None)])
+    parts, kept = ReadLater(partial(iter, rows)), weakref.ref(rows)
+    del rows
+    assert [part.id for part in parts] == [part.id for part in parts] == ["prt_1"]
+    assert kept() is not None
+    assert [part.id for part in parts.last()] == ["prt_1"]
+    assert kept() is None
+    with pytest.raises(AssertionError, match="last time"):
+        iter(parts)
 
 
 def test_an_unknown_table_with_rows_is_named(newest: Path) -> None:
