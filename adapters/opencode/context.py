@@ -27,10 +27,18 @@ from finder.model import JsonObject, Label
 
 @dataclass(slots=True)
 class Context:
-    """Positions are indexes into the session's messages."""
+    """Positions are indexes into the session's messages.
 
-    compacted: int = 0  # the messages before this one have left the context …
-    kept: int | None = None  # … but for the tail from this one on
+    Attributes:
+        compacted: the messages before this one have left the context …
+        kept: … but for the tail from this one on.
+        old_summaries: messages that are themselves the mark of a compaction, as up to 1.0.0.
+        replayed: messages that repeat, after an overflow, one that the user had sent.
+        interrupted: answers that were aborted, or whose program ended before they did.
+    """
+
+    compacted: int = 0
+    kept: int | None = None
     hidden_from: int | None = None
     hidden_from_part: str | None = None
     old_summaries: frozenset[int] = frozenset()
@@ -57,7 +65,7 @@ class Context:
 
     def labels(self, position: int, part: str | None) -> tuple[Label, ...]:
         """`compacted` and `hidden`, for a message or one of its parts."""
-        hidden = self._is_hidden(position, part)
+        hidden = self.hidden_from is not None and self._is_hidden(position, part)
         if position < self.compacted and not (self.kept is not None and position >= self.kept):
             return ("compacted", "hidden") if hidden else ("compacted",)
         return ("hidden",) if hidden else ()
@@ -73,18 +81,6 @@ class Context:
             return True
         # Parts are ordered by id, so those from the named one on are hidden.
         return part is not None and part >= self.hidden_from_part
-
-    def starts_summary(self, position: int) -> bool:
-        """Whether the message is itself the mark of a compaction, as up to 1.0.0."""
-        return position in self.old_summaries
-
-    def is_replayed(self, position: int) -> bool:
-        """Whether the message repeats, after an overflow, one that the user had sent."""
-        return position in self.replayed
-
-    def was_interrupted(self, position: int) -> bool:
-        """Whether the answer was aborted, or its program ended before it did."""
-        return position in self.interrupted
 
 
 def _compaction_part(message: StoredMessage) -> JsonObject | None:

@@ -112,13 +112,13 @@ class _Writer:
         self.position = position
         self.attached = attached
         self.role = _ROLES.get(string(stored.info.get("role")) or "")
-        self.interrupted = context.was_interrupted(position)
+        self.interrupted = position in context.interrupted
         self.labels = self._labelled(None)
         self.of_texts = self._labels_of_texts()
 
     def events(self) -> Iterator[Event]:
         yield self._opening()
-        if self.stored.problem is None and self.context.starts_summary(self.position):
+        if self.position in self.context.old_summaries and self.stored.problem is None:
             yield Compaction(
                 record=self.id, message=self.id, role=self.role, at=self.at, labels=self.labels
             )
@@ -144,7 +144,7 @@ class _Writer:
         return tuple(dict.fromkeys((*found, *own))) if own else found
 
     def _labels_and(self, more: Sequence[Label]) -> Labels:
-        return tuple(dict.fromkeys((*self.labels, *more))) if more else self.labels
+        return tuple(dict.fromkeys((*self.labels, *more)))
 
     def _labels_of_texts(self) -> list[Label]:
         """What the message as a whole says of each of its texts."""
@@ -152,7 +152,7 @@ class _Writer:
         if self.stored.info.get("summary") is True and self.role == "assistant":
             # The model wrote it, but at the tool's bidding and in the place of what was said.
             found += ["synthetic", "summary"]
-        if self.context.is_replayed(self.position):
+        if self.position in self.context.replayed:
             found += ["synthetic", "inferred"]
         return found
 
@@ -172,7 +172,7 @@ class _Writer:
             message=self.id,
             role=self.role,
             at=self.at,
-            labels=self._labels_and(("interrupted",) if self.interrupted else ()),
+            labels=self._labels_and(["interrupted"]) if self.interrupted else self.labels,
             raw=stored.raw,
             model=model_name(info),
             agent=string(info.get("agent")) or string(info.get("mode")),
@@ -221,7 +221,7 @@ class _Writer:
             message=self.id,
             role=self.role,
             at=self._began(info),
-            labels=self._labels_and(more),
+            labels=self._labels_and(more) if more else self.labels,
             raw=part.raw,
         )
 
@@ -252,7 +252,7 @@ class _Writer:
             message=self.id,
             role=self.role,
             at=self.at,
-            labels=self._labels_and(("synthetic",) if part.info.get("synthetic") else ()),
+            labels=self._labels_and(["synthetic"]) if part.info.get("synthetic") else self.labels,
             raw=part.raw,
         )
 
@@ -308,7 +308,7 @@ class _Writer:
             message=self.id,
             role="tool",
             at=integer(time.get("end")),
-            labels=self._labels_and(more),
+            labels=self._labels_and(more) if more else self.labels,
         )
         if truncated or "attachments" in state:
             yield from self._tool_files(part, state)
