@@ -9,6 +9,7 @@ made at the same time.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import cache
 from itertools import zip_longest
@@ -18,7 +19,7 @@ from typing import Any, NamedTuple
 from finder import jsonio
 from finder.dataclass import dataclass, names
 from finder.model import EVENT_TYPES, Event, Json, Ref, Session, Usage
-from finder.pairing import Item, Pairing, items, plain_names, plain_values
+from finder.pairing import Item, Pairing, items, plain_names
 from finder.writing import Loss, LossKind, Plan, Report
 
 # Of a session, what is stated about its store and not about itself.
@@ -36,7 +37,11 @@ _LARGE = {
     "notice": ("text",),
 }
 
-_WITH_MORE = frozenset({"tool_call", "subagent", "compaction"})
+
+# Fields that are not compared as they are, and those of them that may be equal and yet differ: to
+# Python 1 is true, and what one refers to may have another name in the target.
+_OWN_WAY = ("labels", "usage", "input", "child", "keep")
+_DEEP = frozenset({"input", "child", "keep"})
 
 _Change = tuple[str, LossKind]
 
@@ -101,6 +106,7 @@ class _Comparison:
         found: list[Difference] = []
         theirs = self.pairing.theirs
         moved = {*self.pairing.moved, *self._results_out_of_place()}
+        changes = self._changes()
         for index, item in enumerate(self.pairing.ours):
             event, seq = item.event, item.seq
             if index not in self.pairs:
@@ -110,10 +116,9 @@ class _Comparison:
             if event.type != other.event.type:
                 found.append(Difference("lowered", event.type, None, seq, event, other.event))
                 continue
-            changes = self._pair(item, other)
             if index in moved:
-                changes.insert(0, ("order", "changed"))
-            for name, kind in changes:
+                found.append(Difference("changed", event.type, "order", seq, event, other.event))
+            for name, kind in changes.get(index, ()):
                 found.append(Difference(kind, event.type, name, seq, event, other.event))
         paired = set(self.pairs.values())
         for index, item in enumerate(theirs):
@@ -122,38 +127,45 @@ class _Comparison:
                 found.append(Difference(kind="invented", type=event.type, field=None, other=event))
         return found
 
-    def _pair(self, item: Item, other: Item) -> list[_Change]:
-        ours, theirs = item.event, other.event
-        values = plain_values(ours.type)
-        changes: list[_Change] = []
-        if item.role != other.role and (kind := change(item.role, other.role)):
-            changes.append(("role", kind))
-        one, another = values(ours), values(theirs)
-        if one != another:
-            named = zip(plain_names(ours.type), one, another, strict=True)
-            changes += [
-                (name, kind) for name, a, b in named if a is not b and (kind := change(a, b))
-            ]
-        if ours.labels != theirs.labels:
-            changes += label_changes(ours.labels, theirs.labels)
-        if ours.type == "message" and theirs.type == "message":
-            changes += usage_changes(ours.usage, theirs.usage)
-        elif ours.type in _WITH_MORE and (more := self._more(ours, theirs)):
-            changes.append(more)
-        return changes
+    def _changes(self) -> dict[int, list[_Change]]:
+        """What has changed in those that are still of their type, by their place in the source.
 
-    def _more(self, ours: Event, theirs: Event) -> _Change | None:
-        """How that differs which only events of some types have, and which is no plain value."""
-        kind: LossKind | None = None
-        name = ""
-        if ours.type == "tool_call" and theirs.type == "tool_call":
-            name, kind = "input", change(ours.input, theirs.input)
-        elif ours.type == "subagent" and theirs.type == "subagent":
-            child = _name(ours.child, self.ids)
-            name, kind = "child", change(child, theirs.child and theirs.child.id)
-        elif ours.type == "compaction" and theirs.type == "compaction":
-            name, kind = "keep", self._kept(ours.keep, theirs.keep)
-        return (name, kind) if kind else None
+        It is looked for field by field: most are equal in all events of a type, or gone in all.
+        """
+        alike: dict[str, list[tuple[int, Item, Item]]] = {}
+        for a, b in self.pairs.items():
+            ours, theirs = self.pairing.ours[a], self.pairing.theirs[b]
+            if ours.event.type == theirs.event.type:
+                alike.setdefault(ours.event.type, []).append((a, ours, theirs))
+        found: defaultdict[int, list[_Change]] = defaultdict(list)
+        for type_, rows in alike.items():
+            one = _columns(type_, [ours for _, ours, _ in rows])
+            other = _columns(type_, [theirs for _, _, theirs in rows])
+            for name, column, another in zip(_names(type_), one, other, strict=True):
+                if column == another and name not in _DEEP:
+                    continue
+                if name in _OWN_WAY:
+                    for (place, _, _), a, b in zip(rows, column, another, strict=True):
+                        found[place] += self._changes_of(name, a, b)
+                else:
+                    for (place, _, _), a, b in zip(rows, column, another, strict=True):
+                        if a is not b and (kind := change(a, b)):
+                            found[place].append((name, kind))
+        return found
+
+    def _changes_of(self, name: str, ours: Any, theirs: Any) -> list[_Change]:
+        """How a field differs that is compared in its own way."""
+        if name == "labels":
+            return label_changes(ours, theirs)
+        if name == "usage":
+            return usage_changes(ours, theirs)
+        if name == "child":
+            kind = change(_name(ours, self.ids), theirs and theirs.id)
+        elif name == "keep":
+            kind = self._kept(ours, theirs)
+        else:
+            kind = change(ours, theirs)
+        return [(name, kind)] if kind else []
 
     def _kept(self, ours: str | None, theirs: str | None) -> LossKind | None:
         """How two record ids differ: whether they name the same event."""
@@ -170,6 +182,20 @@ class _Comparison:
         before = _words_before(self.pairing.ours, {a: a for a in stayed})
         now = _words_before(self.pairing.theirs, {b: a for a, b in stayed.items()})
         return {a for a in before if before[a] != now.get(a, before[a])}
+
+
+@cache
+def _names(type_: str) -> tuple[str, ...]:
+    """The fields of a type of event that are compared."""
+    more = (name for name in names(EVENT_TYPES[type_]) if name in _OWN_WAY)
+    return "role", *plain_names(type_), *more
+
+
+def _columns(type_: str, found: Sequence[Item]) -> list[Sequence[Any]]:
+    """The values of each of these fields, in all of these."""
+    values = attrgetter(*_names(type_)[1:])
+    rest = zip(*(values(item.event) for item in found), strict=True)
+    return [[item.role for item in found], *rest]
 
 
 def _place(found: Sequence[Item], record: str) -> int | None:

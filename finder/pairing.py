@@ -161,13 +161,20 @@ def _moved(
     """
     found: dict[int, int] = {}
     used = set(paired.values())
-    left = [a for a in range(len(ours)) if a not in paired and id(ours[a].event) not in gone]
     free = [b for b, item in enumerate(theirs) if b not in used and item.event.type != "message"]
+    if not free:
+        return found
+    types = {theirs[b].event.type for b in free} | _OF_WORDS
+    left = [
+        a
+        for a, item in enumerate(ours)
+        if item.event.type in types and a not in paired and id(item.event) not in gone
+    ]
     for key in (_content, _said, _without_ids, _identity, _main_content, _as_file):
         elsewhere: dict[Hashable, list[int]] = {}
         for b in reversed(free):
             elsewhere.setdefault(key(theirs[b]), []).append(b)
-        for a in left if elsewhere else ():
+        for a in left:
             if others := elsewhere.get(key(ours[a])):
                 found[a] = others.pop()
         left = [a for a in left if a not in found]
