@@ -235,7 +235,7 @@ class _Teller:
         if made.calls and any(other["id"] == call for other in made.calls):
             made = self._open("assistant")
         for one in (event, result):
-            if one is not None:
+            if one is not None and one.call != call:
                 self.report.renamed(one, call, note="a call needs an id")
         if event.input is None:
             self.report.invented(event, "input", note="Opta demands arguments")
