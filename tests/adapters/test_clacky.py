@@ -916,6 +916,26 @@ def test_a_listing_is_narrowed_without_reading_the_rest(
     assert len(read) == 21
 
 
+@pytest.mark.parametrize("damage", [b"", b"\xff"])
+def test_a_file_that_is_right_is_read_once_for_its_header_and_its_story(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: bytes
+) -> None:
+    path = written(tmp_path, record({"role": "user", "content": "hello"}))
+    path.write_bytes(path.read_bytes().replace(b"hello", b"hello" + damage))
+    read: list[Path] = []
+    whole = files.read
+    monkeypatch.setattr(files, "read", lambda path: read.append(path) or whole(path))
+    where = CLACKY.detect(path)
+    assert where
+    with jsonio.read_twice():
+        listed = list(CLACKY.sessions(where))
+        (one,) = [one for one in listed if isinstance(one, Session)]
+        events = list(CLACKY.events(one.ref))
+    assert said(events) == ["hello\udcff" if damage else "hello"]
+    assert read == ([path] * 2 if damage else [path])
+    assert [one.kind for one in listed if isinstance(one, Problem)] == ["corrupt"] * len(damage)
+
+
 def test_of_the_archives_of_others_only_the_heads_are_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
