@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from finder.dataclass import dataclass
 from finder.model import Json, JsonObject, Labels
 
 
-class StoredPart(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class StoredPart:
     """A part as stored. `problem`: it could not be read, and `raw` is its text."""
 
     id: str
