@@ -14,11 +14,14 @@ from adapters.opencode.rows import JSON_COLUMNS, Reader, Record, data_of, text
 from adapters.opencode.schema import Tables
 from adapters.opencode.stored import ReadLater, StoredMessage, StoredPart
 from finder import sqlite
+from finder.dataclass import maker
 from finder.jsonio import integer, mapping, string
 from finder.model import Json
 
 IN_ORDER = ("time_created", "id")  # of messages
 Parts = Mapping[Json, Iterable[StoredPart]]  # by the id of their message, in order
+
+_message = maker(StoredMessage)
 
 
 class Fetch(NamedTuple):
@@ -140,7 +143,7 @@ def message_of(found: Record, parts: Parts) -> StoredMessage:
     """A record of ``message`` and those of these parts that are its own."""
     raw, _ = found
     data, problem = data_of(found)
-    return StoredMessage(
+    return _message(
         id=str(raw["id"]),
         info={**data, "id": raw["id"], "sessionID": raw["session_id"]},
         raw=raw,

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -24,6 +23,7 @@ from adapters.opencode.records import story
 from adapters.opencode.stored import StoredMessage, StoredPart, known_by_parts
 from finder import files, jsonio
 from finder.catalogue import Seen
+from finder.dataclass import dataclass, replace
 from finder.errors import NotFoundError, StoreError
 from finder.jsonio import integer, mapping, string
 from finder.model import Event, Json, JsonObject, Opaque, Ref
@@ -175,7 +175,7 @@ def _rejoined(messages: list[StoredMessage]) -> list[StoredMessage]:
         stay = [part for part in message.parts if id(part) not in away]
         came = moved.get(message.id, [])
         parts = sorted([*stay, *came], key=lambda part: part.id) if came else stay
-        found.append(message._replace(parts=parts))
+        found.append(replace(message, parts=parts))
     return found
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import NamedTuple
 
 from finder.dataclass import dataclass
 from finder.model import Json, JsonObject, Labels
@@ -37,7 +36,8 @@ class ReadLater:
         return found
 
 
-class StoredMessage(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class StoredMessage:
     """A message as stored, with its parts in order. `at`: milliseconds UTC.
 
     `labels` are what the store itself says of the message and of all its parts.
