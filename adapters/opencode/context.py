@@ -51,15 +51,18 @@ class Context:
     ) -> Context:
         """Read the messages of one session, in order."""
         positions = {message.id: at for at, message in enumerate(messages)}
-        cut, tail = _cut(messages, positions, old_summaries_count)
+        summaries = [at for at, message in enumerate(messages) if is_summary(message)]
+        cut, tail = _cut(messages, summaries, positions, old_summaries_count)
         hidden = string(revert.get("messageID"))
         return cls(
             compacted=cut,
             kept=tail,
             hidden_from=positions.get(hidden) if hidden else None,
             hidden_from_part=string(revert.get("partID")),
-            old_summaries=_old_summaries(messages) if old_summaries_count else frozenset(),
-            replayed=frozenset(_replayed(messages, positions)),
+            old_summaries=frozenset(_old_summaries(messages, summaries))
+            if old_summaries_count
+            else frozenset(),
+            replayed=frozenset(_replayed(messages, summaries, positions)),
             interrupted=frozenset(_interrupted(messages)),
         )
 
@@ -96,13 +99,15 @@ def is_summary(message: StoredMessage) -> bool:
 
 
 def _cut(
-    messages: Sequence[StoredMessage], positions: dict[str, int], old_summaries_count: bool
+    messages: Sequence[StoredMessage],
+    summaries: Sequence[int],
+    positions: dict[str, int],
+    old_summaries_count: bool,
 ) -> tuple[int, int | None]:
     """Position of the first message that the newest compaction left, and of its kept tail."""
     cut, tail = 0, None
-    for position, message in enumerate(messages):
-        if not is_summary(message):
-            continue
+    for position in summaries:
+        message = messages[position]
         asked = positions.get(string(message.info.get("parentID")) or "")
         part = _compaction_part(messages[asked]) if asked is not None else None
         if asked is not None and part is not None:
@@ -114,13 +119,12 @@ def _cut(
     return cut, tail
 
 
-def _old_summaries(messages: Sequence[StoredMessage]) -> frozenset[int]:
+def _old_summaries(messages: Sequence[StoredMessage], summaries: Sequence[int]) -> list[int]:
+    if not summaries:
+        return []
     asked = {message.id for message in messages if _compaction_part(message) is not None}
-    return frozenset(
-        position
-        for position, message in enumerate(messages)
-        if is_summary(message) and (string(message.info.get("parentID")) or "") not in asked
-    )
+    parents = [string(messages[position].info.get("parentID")) or "" for position in summaries]
+    return [at for at, parent in zip(summaries, parents, strict=True) if parent not in asked]
 
 
 def _texts(message: StoredMessage) -> list[str]:
@@ -128,13 +132,15 @@ def _texts(message: StoredMessage) -> list[str]:
     return [text for text in found if text]
 
 
-def _replayed(messages: Sequence[StoredMessage], positions: dict[str, int]) -> list[int]:
+def _replayed(
+    messages: Sequence[StoredMessage], summaries: Sequence[int], positions: dict[str, int]
+) -> list[int]:
     """Positions of user messages that an overflow stored a second time."""
     found = []
-    for position, message in enumerate(messages[:-1]):
-        if not is_summary(message):
+    for position in summaries:
+        if position + 1 == len(messages):
             continue
-        asked = positions.get(string(message.info.get("parentID")) or "")
+        asked = positions.get(string(messages[position].info.get("parentID")) or "")
         part = _compaction_part(messages[asked]) if asked is not None else None
         if asked is None or part is None or part.get("overflow") is not True:
             continue
@@ -149,13 +155,15 @@ def _replayed(messages: Sequence[StoredMessage], positions: dict[str, int]) -> l
 
 def _interrupted(messages: Sequence[StoredMessage]) -> list[int]:
     found = []
-    asked = [at for at, message in enumerate(messages) if message.info.get("role") == "user"]
+    roles = [message.info.get("role") for message in messages]
+    # The last answer may still be being written.
+    last_asked = max((at for at, role in enumerate(roles) if role == "user"), default=0)
     for position, message in enumerate(messages):
-        if message.info.get("role") != "assistant" or message.problem is not None:
+        if roles[position] != "assistant" or message.problem is not None:
             continue
-        # The last answer may still be being written.
-        goes_on = bool(asked) and asked[-1] > position
-        if _is_abort(mapping(message.info.get("error"))) or (goes_on and is_unfinished(message)):
+        error = message.info.get("error")
+        aborted = _is_abort(mapping(error)) if error else False
+        if aborted or (position < last_asked and is_unfinished(message)):
             found.append(position)
     return found
 
@@ -163,9 +171,9 @@ def _interrupted(messages: Sequence[StoredMessage]) -> list[int]:
 def is_unfinished(message: StoredMessage) -> bool:
     """Whether it is an answer that neither ended nor failed: cut off, if the story goes on."""
     info = message.info
-    if info.get("role") != "assistant" or mapping(info.get("error")):
+    if info.get("finish") or info.get("role") != "assistant" or mapping(info.get("error")):
         return False
-    return not info.get("finish") and not mapping(info.get("time")).get("completed")
+    return not mapping(info.get("time")).get("completed")
 
 
 def _is_abort(error: JsonObject) -> bool:
