@@ -14,6 +14,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from adapters.opta.copies import MASK
 from finder.model import Labels, Status
 
 SUMMARY = "[Previous conversation summary]\n"
@@ -37,7 +38,7 @@ _ANSWERS = (
     "Tool-call protocol error: model returned pseudo tool tags",
 )
 # `/review calc.py`, `/research quantum sorting`: what follows is what the person typed.
-_QUOTES = re.compile(
+_QUOTES = (
     r"\[System: (?:Review mode activated\. Please review the following file for .*?: "
     r"|Research mode activated\. Research topic: )"
 )
@@ -47,8 +48,8 @@ _APPENDED = re.compile(
     r"|\[System: (?:Trigger router resolved mode|Browser trigger is active)"
     r"|Output requirement: (?:respond in plain text only\.|return valid JSON only\.))"
 )
-_MASKED = re.compile(r"\[Tool result truncated: (\d+) chars, first line: (.*)\]", re.DOTALL)
-_EXIT_CODE = re.compile(r"(?:^|\n)\[exit code: (\w+)\]$")
+_MASKED = r"(?s)\[Tool result truncated: (\d+) chars, first line: (.*)\]"
+_EXIT_CODE = r"(?:^|\n)\[exit code: (\w+)\]$"
 _DENIED = re.compile(
     r"User declined (?:this action|spawning an Opta Browser session)\.$"
     r"|Permission denied(?:\.$| by configuration\.$| \(sub-agent cannot |: tool \")"
@@ -60,7 +61,7 @@ _FAILED = (
     "Browser runtime session scan failed: ",
     "Failed to spawn Opta Browser session",
 )
-_SUBAGENT = re.compile(r"\[(ERROR|BUDGET EXCEEDED|TIMEOUT|CANCELLED)\] Sub-agent result \(")
+_SUBAGENT = r"\[(ERROR|BUDGET EXCEEDED|TIMEOUT|CANCELLED)\] Sub-agent result \("
 
 
 class Piece(NamedTuple):
@@ -105,7 +106,7 @@ def _user_pieces(text: str) -> Iterator[Piece]:
         yield Piece(text, SUMMARY_LABELS)
     elif not is_injected(text):
         yield from _with_appended(text)
-    elif quote := _QUOTES.match(text):
+    elif quote := re.match(_QUOTES, text):
         yield Piece(quote[0], _SYNTHETIC)
         if words := text[quote.end() : -1]:
             yield Piece(words)
@@ -139,7 +140,7 @@ def _closes(text: str, start: int, end: int) -> bool:
 
 def mask(text: str) -> Mask | None:
     """What is known of a tool result that was replaced by a note, if the text is that note."""
-    match = _MASKED.fullmatch(text)
+    match = re.fullmatch(_MASKED, text) if text.startswith(MASK) else None
     return Mask(int(match[1]), match[2]) if match and len(match[1]) < 16 else None
 
 
@@ -154,10 +155,10 @@ def status(text: str, tool: str) -> Status:
     text = masked.first_line if masked else text
     if text.startswith(_FAILED) or is_denied(text):
         return "error"
-    if ended := _SUBAGENT.match(text):
+    if text.startswith("[") and (ended := re.match(_SUBAGENT, text)):
         return "error" if ended[1] == "ERROR" else "interrupted"
     if tool == "run_command" or tool.startswith("custom__"):
-        code = _EXIT_CODE.search(text)
+        code = re.search(_EXIT_CODE, text)
         if code and code[1] != "0":  # undefined: killed, by its time limit or a cancelled turn
             return "error" if code[1].isdigit() else "interrupted"
     return "ok"

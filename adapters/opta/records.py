@@ -39,8 +39,8 @@ _message, _text, _call, _result = maker(Message), maker(Text), maker(ToolCall), 
 
 # The tools that start a subagent, and their argument with the task.
 SUBAGENT_TOOLS = {"spawn_agent": "task", "delegate_task": "plan"}
-_DATA_URL = re.compile(r"data:([\w.+/-]*);base64,", re.ASCII)
-_IMAGE = re.compile(r"image/[\w.+-]+", re.ASCII)
+_DATA_URL = r"(?a)data:([\w.+/-]*);base64,"
+_IMAGE = r"(?a)image/[\w.+-]+"
 
 
 @dataclass(slots=True)
@@ -146,10 +146,10 @@ def text_part(text: str) -> JsonObject:
 def image_part(event: Attachment) -> JsonObject | None:
     """An image in a list of parts; None for what is no image, or only named."""
     if event.data is not None:
-        fits = _IMAGE.fullmatch(event.mime or "")
+        fits = re.fullmatch(_IMAGE, event.mime or "")
         url = f"data:{event.mime};base64,{event.data}" if fits else None
     else:
-        fits = _IMAGE.fullmatch(event.mime or "image/png")
+        fits = re.fullmatch(_IMAGE, event.mime or "image/png")
         reachable = (event.url or "").startswith(("http://", "https://", "data:image/"))
         url = event.url if fits and reachable else None
     return None if url is None else {"type": "image_url", "image_url": {"url": url}}
@@ -328,7 +328,7 @@ def _image_url(part: Json) -> Json:
 
 
 def _attachment(url: str, place: dict[str, Json]) -> Attachment:
-    data = _DATA_URL.match(url)
+    data = re.match(_DATA_URL, url)
     if data is None:
         return Attachment(url=url, **place)
     return Attachment(mime=data[1] or None, data=url[data.end() :], **place)
