@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from adapters.opencode.context import is_summary, is_unfinished
-from adapters.opencode.fetch import IN_ORDER, Fetch, message_of, parts_of
+from adapters.opencode.fetch import IN_ORDER, Fetch, message_of, parts_for, parts_of
 from adapters.opencode.rows import text
 from adapters.opencode.stored import StoredMessage
 from finder.dataclass import replace
@@ -45,7 +45,7 @@ def beginning(fetch: Fetch, first: int) -> list[StoredMessage] | None:
     answered = fetch.having("message", "id", list(unread))
     prompts = [message_of(one, parts) for one in map(read, answered)]
     return [
-        *(replace(message, parts=parts.get(message.raw["id"], ())) for message in found),
+        *(replace(message, parts=parts_for(message.raw["id"], parts)) for message in found),
         *(message for message in prompts if message.raw["session_id"] == fetch.session),
     ]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import groupby
 from operator import itemgetter
@@ -19,7 +19,8 @@ from finder.jsonio import integer, mapping, string
 from finder.model import Json
 
 IN_ORDER = ("time_created", "id")  # of messages
-Parts = Mapping[Json, Iterable[StoredPart]]  # by the id of their message, in order
+# By the id of their message, what reads them in order.
+Parts = Mapping[Json, Callable[[], Iterator[StoredPart]]]
 
 _message = maker(StoredMessage)
 
@@ -93,7 +94,7 @@ def messages(fetch: Fetch) -> tuple[list[StoredMessage], list[StoredPart]]:
     rows = fetch("message", "session_id", *IN_ORDER)
     found = [message_of(one, parts) for one in map(fetch.reader("message"), rows)]
     known = {message.raw["id"] for message in found}
-    return found, [part for of, own in parts.items() if of not in known for part in own]
+    return found, [part for of, read in parts.items() if of not in known for part in read()]
 
 
 def _parts(fetch: Fetch) -> list[sqlite3.Row]:
@@ -132,7 +133,13 @@ def parts_of(fetch: Fetch, rows: Iterable[sqlite3.Row]) -> Parts:
     found: dict[Json, list[sqlite3.Row]] = {}
     for message, own in groupby(rows, message_of):  # mostly they are in this order
         found.setdefault(text(message), []).extend(own)
-    return {message: ReadLater(partial(_read, read, own)) for message, own in found.items()}
+    return {message: partial(_read, read, own) for message, own in found.items()}
+
+
+def parts_for(message: Json, parts: Parts) -> Iterable[StoredPart]:
+    """Those of a message with this id, which may be none, or that of another one too."""
+    read = parts.get(message)
+    return () if read is None else ReadLater(read)
 
 
 def _read(read: Reader, rows: list[sqlite3.Row]) -> Iterator[StoredPart]:
@@ -147,7 +154,7 @@ def message_of(found: Record, parts: Parts) -> StoredMessage:
         id=str(raw["id"]),
         info={**data, "id": raw["id"], "sessionID": raw["session_id"]},
         raw=raw,
-        parts=parts.get(raw["id"], ()),
+        parts=parts_for(raw["id"], parts),
         at=integer(raw.get("time_created")) or integer(mapping(data.get("time")).get("created")),
         problem=problem,
     )

@@ -383,6 +383,23 @@ def test_an_id_that_was_put_there_as_bytes_is_a_text_all_the_same(newest: Path) 
     assert story(newest, TOOLS_SESSION) == before
 
 
+def test_messages_of_one_id_all_have_its_parts(newest: Path) -> None:
+    others = "session_id, time_created, time_updated, data"
+    of = f"WHERE session_id = '{TOOLS_SESSION}'"
+
+    def told() -> list[tuple[str, str | None]]:
+        return [(e.type, e.record) for e in story(newest, TOOLS_SESSION) if e.message]
+
+    before = told()
+    change(
+        newest,
+        "PRAGMA foreign_keys=OFF",
+        f"INSERT INTO message (id, {others}) SELECT CAST(id AS BLOB), {others} FROM message {of}",
+    )
+    assert before
+    assert sorted(told(), key=str) == sorted([*before, *before], key=str)
+
+
 def test_what_parts_are_read_from_is_kept_until_they_are_read_for_the_last_time() -> None:
     class Rows(list[StoredPart]):
         pass
