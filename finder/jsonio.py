@@ -1,9 +1,10 @@
 """Bytes to JSON and back, surviving what tools really write.
 
-orjson is fast but refuses lone surrogates, NaN, a byte-order mark, invalid UTF-8 and nesting
-over 1,024 levels, and turns integers of more than 64 bits into floats. Tools write all of
-these, so what it refuses goes to the standard library. So do the first texts of a process: to
-load orjson takes longer than they do.
+msgspec reads and orjson writes. Both are fast, and refuse lone surrogates, NaN and more levels
+than a stack has; msgspec also a byte-order mark and invalid UTF-8. Tools write all of these, so
+what they refuse goes to the standard library. So do the first texts of a process: to load msgspec
+takes longer than they do. orjson does not read, since it makes floats of long integers, and takes
+half as long again, and half as much memory again, for a document of megabytes.
 """
 
 from __future__ import annotations
@@ -19,16 +20,12 @@ from finder import files
 from finder.errors import StoreError
 from finder.model import Json, JsonObject, Problem
 
-# An integer that may not fit 64 bits: orjson would give a float and lose digits.
-_HUGE_INTEGER = rb"(?<![\d.eE+\"-])-?\d{19,}(?![\d.eE\"])"
-_AS_ZEROS = bytes.maketrans(b"123456789", b"0" * 9)
-_ZEROS = b"0" * 19
-_HUGE = 2.0**63
 # In a text of some length, to look at one value takes as long as the search in so many bytes.
 _LONG, _BYTES_A_VALUE, _MOST_VALUES = 2_048, 128, 262_144
 _SLICE = 1 << 20
 _ORDINARY = frozenset({str, int, bool, type(None)})
-# Bytes that are parsed before orjson is loaded: that takes as long as what four times as many gain.
+# Bytes that are parsed before msgspec is loaded, which takes as long as what four times as many
+# gain by it.
 _LITTLE = 1 << 20
 _MAX_DEPTH = 900  # of nested values that the standard parser is given; Python's stack ends at 1,000
 
@@ -41,7 +38,7 @@ def loads(data: bytes | str) -> Json:
     Raises:
         ValueError: it is not JSON; the message says where.
     """
-    global _patience  # noqa: PLW0603  (it is of the process: orjson is loaded once)
+    global _patience  # noqa: PLW0603  (it is of the process: msgspec is loaded once)
     if len(data) <= _patience:
         _patience -= len(data)
         with suppress(ValueError):
@@ -51,7 +48,7 @@ def loads(data: bytes | str) -> Json:
 
 
 def expect_much() -> None:
-    """Say that much will be read, or anything written: orjson parses from the first text on."""
+    """Say that much will be read, or anything written: msgspec reads from the first text on."""
     global _patience  # noqa: PLW0603
     _patience = 0
 
@@ -61,17 +58,13 @@ _REFUSED = object()
 
 
 def _strictly(data: bytes | str) -> Json:
-    """What orjson makes of it, if that is right; else `_REFUSED`."""
-    import orjson
+    """What msgspec makes of it; `_REFUSED` for what is not plainly JSON."""
+    import msgspec
 
     try:
-        raw = data.encode() if isinstance(data, str) else data
-        value = orjson.loads(raw)
-    except ValueError:  # also a lone surrogate
+        return msgspec.json.decode(data)
+    except (ValueError, RecursionError):  # also a lone surrogate
         return _REFUSED
-    if _has_usual_floats(value, len(raw)) or not _may_have_huge_integers(raw):
-        return value
-    return _REFUSED
 
 
 def _leniently(data: bytes | str) -> Json:
@@ -83,48 +76,6 @@ def _leniently(data: bytes | str) -> Json:
         return json.loads(text)
     except RecursionError:
         raise ValueError(f"nested more than {_MAX_DEPTH} levels deep") from None
-
-
-def _has_usual_floats(value: Json, size: int) -> bool:
-    """Whether one sees at once that no float in it is odd, or may have been a huge integer.
-
-    False, too, where it takes as long to search its text of so many bytes.
-    """
-    if size < _LONG:
-        return False
-    most = min(size // _BYTES_A_VALUE, _MOST_VALUES)
-    waiting = [value]
-    for item in waiting:
-        kind = type(item)
-        if kind is str or kind is int:
-            continue
-        if kind is dict:
-            waiting += item.values()
-        elif kind is list or kind is tuple:
-            waiting += item
-        elif kind is float:
-            if not -_HUGE < item < _HUGE:
-                return False
-        elif kind is not bool and item is not None:
-            return False
-        if len(waiting) > most:
-            return False
-    return True
-
-
-def _may_have_huge_integers(raw: bytes) -> bool:
-    # In slices, since the search makes a copy. A number that goes on behind its slice is taken
-    # for an integer: then it is read with care in vain.
-    if len(raw) <= _SLICE:
-        return _has_many_digits(raw)
-    starts = range(0, len(raw), _SLICE)
-    return any(_has_many_digits(raw[max(at - 2, 0) : at + _SLICE + 18]) for at in starts)
-
-
-def _has_many_digits(raw: bytes) -> bool:
-    # The pattern takes 3 s for 100 MB; the search for digits in a row, of which most texts have
-    # none so long, a twentieth of that.
-    return _ZEROS in raw.translate(_AS_ZEROS) and bool(re.search(_HUGE_INTEGER, raw))
 
 
 def dumps(value: Json, *, indent: bool = False, sort: bool = False) -> bytes:
@@ -152,6 +103,33 @@ def quick(value: Json, *, indent: bool = False, sort: bool = False) -> bytes | N
     # It writes null for NaN and the infinities.
     is_right = _has_usual_floats(value, len(data)) or b"null" not in data
     return data if is_right or not _has_odd_float(value) else None
+
+
+def _has_usual_floats(value: Json, size: int) -> bool:
+    """Whether one sees at once that no float in it is odd.
+
+    False, too, where it takes as long to search its text of so many bytes.
+    """
+    if size < _LONG:
+        return False
+    most = min(size // _BYTES_A_VALUE, _MOST_VALUES)
+    waiting = [value]
+    for item in waiting:
+        kind = type(item)
+        if kind is str or kind is int:
+            continue
+        if kind is dict:
+            waiting += item.values()
+        elif kind is list or kind is tuple:
+            waiting += item
+        elif kind is float:
+            if not isfinite(item):
+                return False
+        elif kind is not bool and item is not None:
+            return False
+        if len(waiting) > most:
+            return False
+    return True
 
 
 def _slow_dumps(value: Json, indent: bool, sort: bool) -> bytes:

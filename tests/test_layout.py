@@ -38,7 +38,16 @@ FOR_ADAPTERS = {
         "writing", "catalogue", "dataclass",
     )
 }  # fmt: skip
-HEAVY = ("rich", "rapidfuzz", "jmespath", "sqlite3", "orjson", "platformdirs", "adapters")
+HEAVY = (
+    "rich",
+    "rapidfuzz",
+    "jmespath",
+    "sqlite3",
+    "orjson",
+    "msgspec",
+    "platformdirs",
+    "adapters",
+)
 
 
 def modules(package: str) -> dict[str, Path]:
@@ -128,6 +137,7 @@ def test_a_search_loads_what_it_uses() -> None:
     dear = {
         "click",
         "json",
+        "msgspec",
         "orjson",
         "finder.event",
         "shutil",
@@ -147,7 +157,7 @@ def test_a_preview_loads_what_it_uses() -> None:
     assert "adapters.opencode.beginning" in modules
     # To load orjson takes as long as all that it would do here; it loads the two before it.
     dear = {"click", "rich", "shutil", "difflib", "finder.find", "inspect", "dataclasses", "orjson"}
-    assert not modules & dear
+    assert not modules & {*dear, "msgspec"}
 
 
 def test_importing_adapters_is_cheap() -> None:
@@ -157,4 +167,4 @@ def test_importing_adapters_is_cheap() -> None:
         assert len(list(registry.adapters())) > 3
         assert not registry.problems, registry.problems
     """
-    assert not loaded(code=code) & {"sqlite3", "orjson", "zipfile", "rich", "subprocess"}
+    assert not loaded(code=code) & {"sqlite3", "orjson", "msgspec", "zipfile", "rich", "subprocess"}

@@ -28,7 +28,7 @@ _VALUES = st.recursive(
 
 @pytest.fixture(autouse=True, scope="module", params=[0, 1 << 40], ids=["many", "few"])
 def _patience(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Each test with orjson, and as if it were among the first texts of a process."""
+    """Each test with msgspec, and as if it were among the first texts of a process."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(jsonio, "_patience", request.param)
         yield
@@ -107,7 +107,7 @@ def test_odd_numbers_are_written_in_texts_of_any_length(
     assert rest == list(range(others))
 
 
-@pytest.mark.parametrize("depth", [300, 900, 990, 1020])
+@pytest.mark.parametrize("depth", [300, 600, 900])
 def test_what_can_be_read_can_be_written_even_deeper(depth: int) -> None:
     try:
         value = jsonio.loads("[" * depth + "]" * depth)
