@@ -286,11 +286,13 @@ def _short_key(item: Item) -> Hashable:
 
 
 def _is_same_content(ours: Item, theirs: Item) -> bool:
-    """Whether two events that have such a key in common are alike in all that `_content` has."""
+    """Whether two events that have a key in common are alike in all that `_content` has."""
     one, other = ours.event, theirs.event
-    return ours.call is None or all(
-        jsonio.same(getattr(one, name), getattr(other, name)) for name in _CONTENT[one.type]
-    )
+    if one.type == "tool_result" and other.type == "tool_result":
+        return one.output == other.output
+    if one.type == "tool_call" and other.type == "tool_call":
+        return one.name == other.name and jsonio.same(one.input, other.input)
+    return ours.call is None or _content(ours) == _content(theirs)
 
 
 def _between(
