@@ -25,8 +25,8 @@ class _Made:
 
 def _made(*, slots: bool, frozen: bool = False, kw_only: bool = False) -> Callable[[Any], Any]:
     """Make a class as the standard library does with these options, of which slots is a must."""
-    assert slots, frozen
-    return lambda cls: _slotted(cls, "*, " if kw_only else "")
+    assert slots
+    return lambda cls: _slotted(cls, {"frozen": frozen, "kw_only": kw_only})
 
 
 def _altered(one: Any, /, **values: Any) -> Any:
@@ -60,7 +60,7 @@ else:
     dataclass, field, replace = _made, _Made, _altered
 
 
-def _slotted(cls: Any, how: str) -> Any:
+def _slotted(cls: Any, options: dict[str, bool]) -> Any:
     own, values = cls.__annotations__, vars(cls)
     inherited = getattr(cls, "_names", ())
     names = tuple(dict.fromkeys((*inherited, *own)))
@@ -69,19 +69,16 @@ def _slotted(cls: Any, how: str) -> Any:
     apart = {*own, "__dict__", "__weakref__"}
     body = {name: value for name, value in values.items() if name not in apart}
     body["__slots__"] = [name for name in names if name not in inherited]
-    body |= {"_names": names, "_defaults": defaults}
+    body |= {"_names": names, "_defaults": defaults, "_options": options}
     made = type(cls)(cls.__name__, cls.__bases__, {**_SHARED, **body})
 
     def first(self: Any, *values: Any, **named: Any) -> None:
-        made.__init__ = _init(made, how)  # few of the kinds of events are in a story
+        # Only now: few of the kinds of events are in a story.
+        made.__init__ = _compiled(made, "self, *, " if options["kw_only"] else "self, ")
         made.__init__(self, *values, **named)
 
     made.__init__ = first
     return made
-
-
-def _init(cls: Any, how: str) -> Any:
-    return _compiled(cls, f"self, {how}")
 
 
 def _compiled(cls: Any, first: str, before: str = "", after: str = "") -> Any:
@@ -117,8 +114,11 @@ def _told(one: Any) -> str:
     return f"{one.__class__.__name__}({values})"
 
 
-class _Fields:
+class _AsKnown:
     """By what the functions of `dataclasses`, and orjson, know a class; made when they ask."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
 
     def __get__(self, one: object, cls: Any) -> Any:
         from dataclasses import field, make_dataclass
@@ -129,14 +129,16 @@ class _Fields:
             if isinstance(value, _Made):
                 value = field(default_factory=value.default_factory)
             fields.append((name, object, value) if name in cls._defaults else (name, object))
-        same: Any = make_dataclass(cls.__name__, fields, kw_only=True)
+        same: Any = make_dataclass(cls.__name__, fields, **cls._options)
         cls.__dataclass_fields__ = same.__dataclass_fields__
-        return cls.__dataclass_fields__
+        cls.__dataclass_params__ = same.__dataclass_params__
+        return getattr(same, self.name)
 
 
 _SHARED = {
     "__eq__": _equal,
     "__hash__": _hash,
     "__repr__": _told,
-    "__dataclass_fields__": _Fields(),
+    "__dataclass_fields__": _AsKnown("__dataclass_fields__"),
+    "__dataclass_params__": _AsKnown("__dataclass_params__"),
 }

@@ -99,6 +99,22 @@ def test_the_standard_library_and_orjson_take_them_for_its_own() -> None:
     assert pickle.loads(pickle.dumps(said)) == said
 
 
+def test_a_class_of_the_standard_library_may_be_made_from_one() -> None:
+    @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+    class Loud(Said):
+        tone: int = 3
+
+    @dataclasses.dataclass(frozen=True)
+    class Triple(Pair):
+        more: int = 7
+
+    loud = Loud(text="yes")
+    assert (loud.text, loud.kind, loud.tone, loud.length) == ("yes", "said", 3, 3)
+    assert Triple(1, 5) == Triple(left=1, right=5, more=7)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        loud.tone = 4  # type: ignore[misc]
+
+
 def test_the_events_are_made_without_the_standard_library() -> None:
     code = "import sys, finder.event; sys.exit('dataclasses' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
