@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import shutil
 import sys
@@ -9,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -19,7 +21,7 @@ from prompt_toolkit.output import DummyOutput
 
 from finder.adapter import Want
 from finder.cli.picker import clipboard, show
-from finder.cli.picker.screen import CUT, Leave
+from finder.cli.picker.screen import CUT, Leave, Screen
 from finder.cli.picker.session import Picker, story_lines, targets
 from finder.cli.picker.state import Choice, State, Target
 from finder.cli.picker.work import Searching
@@ -552,3 +554,13 @@ def test_a_session_can_be_installed_in_every_tool(tmp_path: Path) -> None:
     places = Places.under(tmp_path)
     setting = Setting(places=places, registry=Registry.installed(), now=NOW)
     assert [one.to for one in targets(setting) if one.install] == ["clacky", "opencode", "opta"]
+
+
+def test_what_a_thread_says_when_all_is_over_is_let_go() -> None:
+    loop = asyncio.new_event_loop()
+    loop.close()
+    screen = object.__new__(Screen)
+    screen.app = SimpleNamespace(loop=loop)  # type: ignore[assignment]
+    done: list[bool] = []
+    screen.post(lambda: done.append(True))
+    assert done == []

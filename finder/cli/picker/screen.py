@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -229,7 +230,8 @@ class Screen:
 
         loop = self.app.loop
         if loop is not None:
-            loop.call_soon_threadsafe(run)
+            with suppress(RuntimeError):  # the loop may be closed this moment: all is over
+                loop.call_soon_threadsafe(run)
 
     def take(self, answer: Answer) -> None:
         """An answer has come."""
