@@ -83,11 +83,20 @@ UNANSWERED = one(
     ToolResult(call="nobody asked", output="", message="m1"),
 )
 
+NEARLY_NOTHING = one(
+    Text(text=""),
+    Message(record="m0", message="m0"),
+    Text(text="", labels=("summary",)),
+    Message(record="m1", message="m1"),
+    Message(record="m2", message="m2", role="user"),
+)
+
 
 @any_tree
 @given(made=generated.trees())
 @example(made=LARGE)
 @example(made=UNANSWERED)
+@example(made=NEARLY_NOTHING)
 @example(made=one())
 @example(made=one(title="../../x", directory="", created=-(2**63), updated=2**63 - 1))
 def test_nothing_differs_unsaid(made: Made) -> None:

@@ -16,7 +16,7 @@ from typing import Literal
 
 from finder.jsonio import integer, mapping, string
 from finder.model import Event, Json, JsonObject, Message, Opaque, Text, ToolCall, ToolResult
-from finder.writing import CONTENT_TYPES, Report, answers
+from finder.writing import CONTENT_TYPES, Report, answers, turns
 
 _CALL_IDS = ("callId", "toolCallId")
 _IDS = (*_CALL_IDS, "id")  # which may also be the event's own
@@ -118,7 +118,15 @@ def written(told: Sequence[Event], report: Report) -> list[Json]:
                 items.append({"type": "tool.result", **_outcome(event, ids[id(event)], names)})
             case _ if event.type in CONTENT_TYPES:
                 report.dropped(event, note="the manual knows no such event")
+    for turn in turns(told):
+        if turn.message is not None and not any(map(_opens, turn.content)):
+            report.dropped(turn.message, note="the manual knows no message without text or calls")
     return [{**item, "seq": number} for number, item in enumerate(items, 1)]
+
+
+def _opens(event: Event) -> bool:
+    """Whether a message is there because of it."""
+    return event.type == "tool_call" or (event.type == "text" and event.role != "system")
 
 
 def _ids(told: Sequence[Event], report: Report) -> dict[int, str]:
