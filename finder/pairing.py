@@ -170,7 +170,7 @@ def _moved(
         for a, item in enumerate(ours)
         if item.event.type in types and a not in paired and id(item.event) not in gone
     ]
-    for key in (_content, _said, _without_ids, _identity, _main_content, _as_file):
+    for key in (_content, _said, _without_ids, _identity, _main_content, _as_file, _empty):
         elsewhere: dict[Hashable, list[int]] = {}
         for b in reversed(free):
             elsewhere.setdefault(key(theirs[b]), []).append(b)
@@ -428,6 +428,11 @@ def _main_content(item: Item) -> Hashable:
 def _as_file(item: Item) -> Hashable:
     """Files may stand elsewhere and under another name: what is left of them is paired in turn."""
     return item.event.type if item.event.type == "attachment" else id(item)
+
+
+def _empty(item: Item) -> Hashable:
+    """An empty text has nothing that it could be known by."""
+    return item.event.type if getattr(item.event, "text", None) == "" else id(item)
 
 
 def _words(item: Item) -> Hashable:

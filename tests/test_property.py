@@ -90,6 +90,14 @@ NEARLY_NOTHING = one(
     Message(record="m1", message="m1"),
     Message(record="m2", message="m2", role="user"),
 )
+EMPTY_SUMMARY = one(
+    Text(text=""),
+    Message(record="m0", message="m0", role="user"),
+    Message(record="m1", message="m1"),
+    Text(text="", message="m1"),
+    Text(text="0"),
+    Text(text="", labels=("inferred", "summary")),
+)
 
 
 @any_tree
@@ -97,6 +105,7 @@ NEARLY_NOTHING = one(
 @example(made=LARGE)
 @example(made=UNANSWERED)
 @example(made=NEARLY_NOTHING)
+@example(made=EMPTY_SUMMARY)
 @example(made=one())
 @example(made=one(title="../../x", directory="", created=-(2**63), updated=2**63 - 1))
 def test_nothing_differs_unsaid(made: Made) -> None:
