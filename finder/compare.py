@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import cache
 from itertools import zip_longest
 from operator import attrgetter, is_
-from typing import Any, NamedTuple
+from typing import Any
 
 from finder import jsonio
 from finder.dataclass import dataclass, names
@@ -46,7 +46,8 @@ _DEEP = frozenset({"input", "child", "keep"})
 _Change = tuple[str, LossKind]
 
 
-class Difference(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Difference:
     """One difference that was seen.
 
     Attributes:
@@ -378,11 +379,11 @@ def explained(found: Sequence[Difference], report: Report) -> tuple[list[Loss], 
     reported = _reported(report)
     known: dict[tuple[LossKind, str, str | None, bool], list[Difference]] = {}
     for item in found:
-        kind, type_, name, _, event, _ = item
-        if id(event) in reported:
+        if id(item.event) in reported:
             those_of(item).append(item)
             continue
-        alike = kind, type_, name, event is None  # nothing is said of one of them by itself
+        # Nothing is said of one of them by itself.
+        alike = item.kind, item.type, item.field, item.event is None
         if alike not in known:
             known[alike] = those_of(item)
         known[alike].append(item)

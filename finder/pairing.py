@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from functools import cache
 from itertools import pairwise
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import Any
 
 from finder import jsonio
 from finder.align import FEW_CELLS, aligned
@@ -54,7 +54,8 @@ _WORDS = ("text", "output", "result", "prompt", "data", "url")
 _OF_WORDS = EVENT_TYPES.keys() - {"message", "tool_call", "compaction", "opaque"}
 
 
-class Item(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Item:
     """An event to be compared: its place in its own stream, who speaks, and the id of its call."""
 
     seq: int
