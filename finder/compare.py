@@ -296,7 +296,8 @@ def recognised(
     for own, event in zip_longest(source, written):
         if event is None:
             break
-        if own is not None and id(own) not in reported and is_equal(own, event, ids):
+        alike = own is not None and own.record == event.record and id(own) not in reported
+        if alike and is_equal(own, event, ids):
             found.append(own)
         else:
             share = share or _sharing(source)
@@ -311,7 +312,7 @@ def _reported(report: Report) -> set[int]:
 
 def is_equal(ours: Event, theirs: Event, ids: Mapping[Ref, str]) -> bool:
     """Whether they differ in their records at most, and one can stand for the other."""
-    if ours.record != theirs.record or ours.type != theirs.type or _known(ours) != _known(theirs):
+    if ours.type != theirs.type or _known(ours) != _known(theirs):
         return False
     if ours.type == "tool_call" and theirs.type == "tool_call":
         return jsonio.same(ours.input, theirs.input)
@@ -352,11 +353,11 @@ def _sharing(source: Iterable[Event]) -> Callable[[Event], Event]:
             call, value = _OF_CALL[event.type](event)
             known = of_calls.get((event.type, call))
             if known is not None and jsonio.same(known, value):
-                name = "input" if event.type == "tool_call" else "output"
-                object.__setattr__(event, name, known)
+                setattr(event, "input" if event.type == "tool_call" else "output", known)
         for name in _LARGE.get(event.type, ()):
             text = getattr(event, name)
-            object.__setattr__(event, name, texts.get(text, text))
+            if text in texts:
+                setattr(event, name, texts[text])
         return without_record(event)
 
     return share
