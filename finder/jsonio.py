@@ -101,35 +101,12 @@ def quick(value: Json, *, indent: bool = False, sort: bool = False) -> bytes | N
     except (TypeError, ValueError):
         return None
     # It writes null for NaN and the infinities.
-    is_right = _has_usual_floats(value, len(data)) or b"null" not in data
-    return data if is_right or not _has_odd_float(value) else None
-
-
-def _has_usual_floats(value: Json, size: int) -> bool:
-    """Whether one sees at once that no float in it is odd.
-
-    False, too, where it takes as long to search its text of so many bytes.
-    """
-    if size < _LONG:
-        return False
-    most = min(size // _BYTES_A_VALUE, _MOST_VALUES)
-    waiting = [value]
-    for item in waiting:
-        kind = type(item)
-        if kind is str or kind is int:
-            continue
-        if kind is dict:
-            waiting += item.values()
-        elif kind is list or kind is tuple:
-            waiting += item
-        elif kind is float:
-            if not isfinite(item):
-                return False
-        elif kind is not bool and item is not None:
-            return False
-        if len(waiting) > most:
-            return False
-    return True
+    odd = None
+    if len(data) >= _LONG:
+        odd = _has_odd_float(value, min(len(data) // _BYTES_A_VALUE, _MOST_VALUES))
+    if odd is None:
+        odd = b"null" in data and _has_odd_float(value)
+    return None if odd else data
 
 
 def _slow_dumps(value: Json, indent: bool, sort: bool) -> bytes:
@@ -155,14 +132,24 @@ def _slow_dumps(value: Json, indent: bool, sort: bool) -> bytes:
         return re.sub("[\ud800-\udfff]", lambda m: f"\\u{ord(m[0]):04x}", text).encode()
 
 
-def _has_odd_float(value: Json) -> bool:
+def _has_odd_float(value: Json, most: int | None = None) -> bool | None:
+    """Whether there is NaN or an infinity in it; None: it has more than so many values."""
     waiting = [value]
     for item in waiting:
-        if isinstance(item, float):
+        kind = type(item)
+        if kind is str or kind is int:
+            continue
+        if kind is dict:
+            waiting += item.values()
+        elif kind is list:
+            waiting += item
+        elif isinstance(item, float):
             if not isfinite(item):
                 return True
         else:
             waiting += _inner(item)
+        if most is not None and len(waiting) > most:
+            return None
     return False
 
 
@@ -339,6 +326,18 @@ def same(ours: Json, theirs: Json) -> bool:
         elif one != other and not (one != one and other != other):  # noqa: PLR0124 - NaN
             return False
     return True
+
+
+def depth(value: Json) -> int:
+    """How many levels it has: one, and one more for each object and array around another value."""
+    deepest, waiting = 0, [(1, value)]
+    while waiting:
+        level, item = waiting.pop()
+        deepest = max(deepest, level)
+        if isinstance(item, dict | list):
+            inner = item.values() if isinstance(item, dict) else item
+            waiting += [(level + 1, one) for one in inner]
+    return deepest
 
 
 # Values of a foreign record may have any type. These give the value where it has the type that

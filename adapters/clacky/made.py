@@ -58,23 +58,11 @@ def arguments(value: Json) -> tuple[str, bool]:
         except (ValueError, RecursionError):  # a number that JSON does not have
             text = ""
         brackets = text.count("{") + text.count("[")
-        if text and (brackets <= _DEEPEST or _depth(value) <= _DEEPEST):
+        if text and (brackets <= _DEEPEST or jsonio.depth(value) <= _DEEPEST):
             cleaned = clean(text)
             return cleaned, cleaned == text
     text = value if isinstance(value, str) else jsonio.dumps(value).decode()
     return json.dumps({"arguments": clean(text)}, ensure_ascii=False), False
-
-
-def _depth(value: Json) -> int:
-    deepest, waiting = 0, [(value, 1)]
-    while waiting:
-        item, depth = waiting.pop()
-        deepest = max(deepest, depth)
-        if isinstance(item, dict):
-            waiting += [(inner, depth + 1) for inner in item.values()]
-        elif isinstance(item, list):
-            waiting += [(inner, depth + 1) for inner in item]
-    return deepest
 
 
 def image(event: Attachment) -> JsonObject | None:

@@ -9,7 +9,7 @@ from typing import Any
 from adapters.events import HEADER, SCHEMA, TOOL
 from finder import jsonio
 from finder.dataclass import dataclass, defaults, names
-from finder.model import EVENT_TYPES, Event, Json, JsonObject, Ref, Session, Usage
+from finder.model import EVENT_TYPES, Event, JsonObject, Ref, Session, Usage
 from finder.writing import Draft, File, Plan, safe_name
 
 _DEEPEST = 900  # of a line's nesting: what every JSON reader is sure to take
@@ -109,18 +109,7 @@ def _line(record: JsonObject, name: str | None = None) -> bytes:
     line = jsonio.quick(value)
     if line is not None:
         return line
-    if "raw" in record and _depth(value) > _DEEPEST:
+    if "raw" in record and jsonio.depth(value) > _DEEPEST:
         text = jsonio.dumps(record.pop("raw")).decode()
         return _line({**record, "raw_json": text}, name)
     return jsonio.dumps(value)
-
-
-def _depth(value: Json) -> int:
-    deepest, waiting = 0, [(1, value)]
-    while waiting:
-        depth, item = waiting.pop()
-        deepest = max(deepest, depth)
-        inner = item.values() if isinstance(item, dict) else item
-        if isinstance(item, dict | list):
-            waiting += [(depth + 1, value) for value in inner]
-    return deepest

@@ -203,3 +203,10 @@ def test_what_is_very_deep_is_not_set_in_by_its_depth() -> None:
     written = jsonio.dumps(deep, indent=True)
     assert written == jsonio.dumps(deep)
     assert b"\n  " in jsonio.dumps({"a": [float("nan")]}, indent=True)
+
+
+def test_the_depth_of_a_value() -> None:
+    assert jsonio.depth("x") == jsonio.depth(None) == 1
+    assert jsonio.depth([]) == jsonio.depth({}) == 1
+    assert jsonio.depth([1]) == jsonio.depth({"a": "b"}) == 2
+    assert jsonio.depth({"a": [1, {"b": []}], "c": [[]]}) == 4
