@@ -29,7 +29,7 @@ _SPOKEN = frozenset({"text", "reasoning", "compaction"})
 _LOWERED: LossKind = "lowered"
 _INVENTED: LossKind = "invented"
 # What may be very large, and is known by the id of its call; and other such texts.
-_OF_CALL = {"tool_call": attrgetter("call", "input"), "tool_result": attrgetter("call", "output")}
+_OF_CALL = {"tool_call": "input", "tool_result": "output"}
 _LARGE = {
     "text": ("text",),
     "reasoning": ("text",),
@@ -339,21 +339,19 @@ def _name(child: Ref | None, ids: Mapping[Ref, str]) -> str | None:
 
 def _sharing(source: Iterable[Event]) -> Callable[[Event], Event]:
     texts: dict[str, str] = {}
-    of_calls: dict[tuple[str, str], Json] = {}
+    of_calls: dict[tuple[str, str | None], Json] = {}
     for event in source:
-        if event.type in _OF_CALL:
-            call, value = _OF_CALL[event.type](event)
-            of_calls[event.type, call] = value
+        if field := _OF_CALL.get(event.type):
+            of_calls[event.type, event.call] = getattr(event, field)  # type: ignore[union-attr]
         for name in _LARGE.get(event.type, ()):
             if text := getattr(event, name):
                 texts[text] = text
 
     def share(event: Event) -> Event:
-        if event.type in _OF_CALL:
-            call, value = _OF_CALL[event.type](event)
-            known = of_calls.get((event.type, call))
-            if known is not None and jsonio.same(known, value):
-                setattr(event, "input" if event.type == "tool_call" else "output", known)
+        if field := _OF_CALL.get(event.type):
+            known = of_calls.get((event.type, event.call))  # type: ignore[union-attr]
+            if known is not None and jsonio.same(known, getattr(event, field)):
+                setattr(event, field, known)
         for name in _LARGE.get(event.type, ()):
             text = getattr(event, name)
             if text in texts:

@@ -118,9 +118,6 @@ def _belonging(events: Sequence[Event], gone: Collection[int]) -> dict[int, list
     return found
 
 
-_Known = tuple[int, ...]  # see `_Features.of`
-
-
 @dataclass(slots=True)
 class Pairing:
     """Places in the source with places in the target.
@@ -138,10 +135,11 @@ class Pairing:
     @classmethod
     def of(cls, ours: Sequence[Item], theirs: Sequence[Item], report: Report) -> Pairing:
         """All pairs; the report says which events are gone, and which have other content."""
-        gone, known = report.gone, report.gone | report.altered
+        gone, altered = report.gone, report.altered
+        known = gone | altered
         start = _equal_start(ours, theirs, known)
         sure = _sure(ours, theirs, start, known)
-        features = _Features(gone, report.altered)
+        features = _Features(gone, altered)
         pairing = cls(ours, theirs, rising=[*((at, at) for at in range(start)), *sure])
         pairing.rising += _between(ours, theirs, [(start - 1, start - 1), *sure], features)
         pairing.moved = _moved(ours, theirs, pairing.pairs, gone)
