@@ -16,7 +16,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class _Made:
+class _Anew:
     """A default that is made anew each time."""
 
     def __init__(self, default_factory: Callable[[], Any]) -> None:
@@ -57,7 +57,7 @@ def maker(cls: Callable[P, T]) -> Callable[P, T]:
 if TYPE_CHECKING:
     from dataclasses import dataclass, field, replace
 else:
-    dataclass, field, replace = _made, _Made, _altered
+    dataclass, field, replace = _made, _Anew, _altered
 
 
 def _slotted(cls: Any, options: dict[str, bool]) -> Any:
@@ -87,7 +87,7 @@ def _compiled(cls: Any, first: str, before: str = "", after: str = "") -> Any:
     given = ", ".join(f"{n}=_defaults['{n}']" if n in defaults else n for n in names)
     kept = "; ".join(
         f"self.{n} = {n}.default_factory() if {n} is _defaults['{n}'] else {n}"
-        if isinstance(defaults.get(n), _Made)
+        if isinstance(defaults.get(n), _Anew)
         else f"self.{n} = {n}"
         for n in names
     )
@@ -126,7 +126,7 @@ class _AsKnown:
         fields: list[Any] = []
         for name in cls._names:
             value = cls._defaults.get(name)
-            if isinstance(value, _Made):
+            if isinstance(value, _Anew):
                 value = field(default_factory=value.default_factory)
             fields.append((name, object, value) if name in cls._defaults else (name, object))
         same: Any = make_dataclass(cls.__name__, fields, **cls._options)

@@ -21,9 +21,6 @@ from finder.model import Event, Json, JsonObject, Session
 BesideKind = Literal["todo", "diff", "output", "row", "key"]
 
 
-# Named tuples where they will do: to make a dataclass takes several times as long.
-
-
 class Form(NamedTuple):
     """What one of OpenCode's forms holds.
 
