@@ -14,11 +14,14 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from math import isfinite
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from finder import files
 from finder.errors import StoreError
 from finder.model import Json, JsonObject, Problem
+
+if TYPE_CHECKING:
+    from mmap import mmap
 
 # In a text of some length, to look at one value takes as long as the search in so many bytes.
 _LONG, _BYTES_A_VALUE, _MOST_VALUES = 2_048, 128, 262_144
@@ -57,7 +60,7 @@ _patience = _LITTLE
 _REFUSED = object()
 
 
-def _strictly(data: bytes | str) -> Json:
+def _strictly(data: bytes | str | mmap) -> Json:
     """What msgspec makes of it; `_REFUSED` for what is not plainly JSON."""
     import msgspec
 
@@ -236,18 +239,27 @@ class Parsed(NamedTuple):
 
 
 def kept(path: Path) -> Parsed | None:
-    """What `loads_of` made of a file for its first reader: the second one need not read it."""
-    return _kept.pop(path, None) if _kept else None
+    """What a file says that is read twice; None: its reader finds out what is wrong with it.
+
+    It is parsed where the system has it: to make room for a copy of many megabytes takes as long
+    as half of the parsing. If somebody cut the file meanwhile, that would end the process.
+    """
+    if _kept is None:
+        return None
+    if path in _kept:
+        return _kept.pop(path)
+    try:
+        with files.mapped(path) as data:
+            return _kept.setdefault(path, parsed(data))
+    except (StoreError, ValueError):
+        return None
 
 
-def loads_of(path: Path, data: bytes) -> Parsed:
-    """Like `loads`, for what is in a file."""
+def parsed(data: bytes | mmap) -> Parsed:
+    """Like `loads`, and whether the text is right in all."""
     value = _strictly(data)
     strict = value is not _REFUSED
-    parsed = Parsed(value if strict else _leniently(data), strict)
-    if _kept is not None:
-        _kept[path] = parsed
-    return parsed
+    return Parsed(value if strict else _leniently(bytes(data)), strict)
 
 
 def read(path: Path) -> Json:
@@ -264,7 +276,7 @@ def read(path: Path) -> Json:
     if is_blank(data):
         raise StoreError(Problem(kind="empty", path=str(path), message="the file is empty"))
     try:
-        return loads_of(path, data).value
+        return parsed(data).value
     except ValueError as error:
         message = f"not valid JSON ({error}); the file may be damaged or still being written"
         raise StoreError(Problem(kind="corrupt", path=str(path), message=message)) from None

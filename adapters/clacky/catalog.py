@@ -180,7 +180,7 @@ def _parsed(path: Path, data: bytes) -> jsonio.Parsed:
     if jsonio.is_blank(data):
         raise StoreError(Problem(kind="empty", path=str(path), message="the file is empty"))
     try:
-        return jsonio.loads_of(path, data)
+        return jsonio.parsed(data)
     except ValueError as error:
         message = f"not valid JSON ({error}); it may be damaged or still being written"
         raise StoreError(Problem(kind="corrupt", path=str(path), message=message)) from None

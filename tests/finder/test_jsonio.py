@@ -190,6 +190,29 @@ def test_a_file_is_read_and_parsed_once_for_two_readers(tmp_path: Path) -> None:
     assert first == [1]
 
 
+@pytest.mark.parametrize("data", [b"", b"\0\0", b"[1", b"\xff"])
+def test_what_is_wrong_with_a_file_is_said_of_one_that_is_read_twice_too(
+    tmp_path: Path, data: bytes
+) -> None:
+    path = tmp_path / "a.json"
+    path.write_bytes(data)
+    with pytest.raises(StoreError) as alone:
+        jsonio.read(path)
+    with jsonio.read_twice():
+        for where in (path, path, tmp_path / "gone.json", tmp_path):
+            with pytest.raises(StoreError) as caught:
+                jsonio.read(where)
+            if where == path:
+                assert caught.value.problem == alone.value.problem
+
+
+def test_half_letters_in_a_file_that_is_read_twice_stay(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_bytes(b'["\\ud800", "\xe9"]')
+    with jsonio.read_twice():
+        assert jsonio.read(path) == jsonio.read(path) == ["\ud800", "\udce9"]
+
+
 @pytest.mark.parametrize("letter", ["\ud800", "\udce9", "a\udcffb"])
 def test_a_text_with_half_letters_keeps_them(letter: str) -> None:
     """As a database gives one whose bytes are no UTF-8."""
