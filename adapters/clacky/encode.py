@@ -18,9 +18,8 @@ from adapters.clacky.compose import Composer
 from adapters.clacky.entry import UNDONE, Answer, AnyEntry, Entry
 from adapters.clacky.own import Records
 from adapters.clacky.reasons import ALTERED, NO_CONTENT
-from finder import jsonio
 from finder.model import Compaction, Event, Json, JsonObject, Session
-from finder.writing import Draft, File, Plan, Report, derived_id
+from finder.writing import Draft, File, JsonText, Plan, Report, derived_id
 
 _HEX = "0123456789abcdef"
 _OWN_ID = r"[0-9a-f]{16}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
@@ -61,8 +60,7 @@ def encode(session: Session, events: Sequence[Event], plan: Plan, report: Report
         File(path=f"sessions/{name}", data=_as_bytes(text), mode=0o600)
         for name, text in found.archives.items()
     ]
-    data = jsonio.dumps(found.record, indent=True)
-    files.append(File(path=f"sessions/{base}.json", data=data, mode=0o600))
+    files.append(File(path=f"sessions/{base}.json", data=JsonText(found.record), mode=0o600))
     owned = (f"sessions/{base}-chunk-*",)
     return Draft(id=plan.id, files=tuple(files), store=".", owned=owned)
 
