@@ -43,17 +43,20 @@ def read(path: Path, limit: int = MAX_FILE_BYTES) -> bytes:
 
 
 @contextlib.contextmanager
-def mapped(path: Path, limit: int = MAX_FILE_BYTES) -> Iterator[mmap]:
-    """All bytes of a regular file that nobody writes meanwhile, without a copy of them.
+def mapped(path: Path, limit: int = MAX_FILE_BYTES) -> Iterator[bytes | mmap]:
+    """All bytes of a regular file that nobody writes meanwhile; of many there is no copy made.
 
     Raises:
         StoreError: like `read`.
-        ValueError: there are none.
     """
-    from mmap import ACCESS_READ, mmap
+    with _opened(path, limit) as descriptor:
+        if os.fstat(descriptor).st_size < _FIRST:
+            yield os.read(descriptor, _FIRST)
+            return
+        from mmap import ACCESS_READ, mmap
 
-    with _opened(path, limit) as descriptor, mmap(descriptor, 0, access=ACCESS_READ) as data:
-        yield data
+        with mmap(descriptor, 0, access=ACCESS_READ) as data:
+            yield data
 
 
 def head(path: Path, size: int) -> bytes:

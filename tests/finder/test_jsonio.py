@@ -208,9 +208,11 @@ def test_what_is_wrong_with_a_file_is_said_of_one_that_is_read_twice_too(
 
 def test_half_letters_in_a_file_that_is_read_twice_stay(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
-    path.write_bytes(b'["\\ud800", "\xe9"]')
-    with jsonio.read_twice():
-        assert jsonio.read(path) == jsonio.read(path) == ["\ud800", "\udce9"]
+    for long in (b"", b"-" * 100_000):
+        path.write_bytes(b'["\\ud800", "\xe9%b"]' % long)
+        with jsonio.read_twice():
+            known = ["\ud800", "\udce9" + long.decode()]
+            assert jsonio.read(path) == jsonio.read(path) == known
 
 
 @pytest.mark.parametrize("letter", ["\ud800", "\udce9", "a\udcffb"])
