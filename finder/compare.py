@@ -10,14 +10,14 @@ made at the same time.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from itertools import zip_longest
-from operator import attrgetter, is_
+from operator import attrgetter, is_, itemgetter
 from typing import Any
 
 from finder import jsonio
-from finder.dataclass import dataclass, names
+from finder.dataclass import dataclass, field, names, replace
 from finder.model import EVENT_TYPES, Event, Json, Ref, Session, Usage
 from finder.pairing import Item, Pairing, items, plain_names
 from finder.writing import Loss, LossKind, Plan, Report
@@ -44,6 +44,19 @@ _OWN_WAY = ("labels", "usage", "input", "child", "keep")
 _DEEP = frozenset({"input", "child", "keep"})
 
 _Change = tuple[str, LossKind]
+# A place in the story, and what stands there: in the source, in the target. What only the target
+# has is behind all that the source has; the header is before it, and has neither.
+_Row = tuple[int, Item | None, Item | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Alike:
+    """All differences of one kind in one field of one type of events; see `Difference`."""
+
+    kind: LossKind
+    type: str
+    field: str | None
+    rows: Sequence[_Row]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +96,8 @@ def differences(
     *,
     report: Report | None = None,
     ids: Mapping[Ref, str] | None = None,
-) -> list[Difference]:
-    """All differences, in the order of the source.
+) -> list[Alike]:
+    """All differences; `each` has them one by one.
 
     Args:
         report: tells which of several equal events are not in the target.
@@ -97,62 +110,87 @@ def differences(
     return _Comparison(pairing, pairing.pairs, ids or {}).differences()
 
 
+def each(found: Iterable[Alike]) -> list[Difference]:
+    """Differences one by one, in the order of the source."""
+    placed = [
+        (
+            place,
+            Difference(
+                kind=alike.kind,
+                type=alike.type,
+                field=alike.field,
+                seq=None if ours is None else ours.seq,
+                event=_event(ours),
+                other=_event(theirs),
+            ),
+        )
+        for alike in found
+        for place, ours, theirs in alike.rows
+    ]
+    return [item for _, item in sorted(placed, key=itemgetter(0))]
+
+
+def _event(item: Item | None) -> Event | None:
+    return None if item is None else item.event
+
+
 @dataclass(slots=True)
 class _Comparison:
     pairing: Pairing
     pairs: dict[int, int]
     ids: Mapping[Ref, str]
+    found: dict[tuple[LossKind, str, str | None], list[_Row]] = field(default_factory=dict)
 
-    def differences(self) -> list[Difference]:
-        found: list[Difference] = []
-        theirs = self.pairing.theirs
+    def differences(self) -> list[Alike]:
+        ours, theirs, pairs = self.pairing.ours, self.pairing.theirs, self.pairs
+        for a, item in enumerate(ours):
+            if a not in pairs:
+                self._see("dropped", item.event.type, None, (a, item, None))
+        self._compare_pairs()
+        paired = set(pairs.values())
+        for b, item in enumerate(theirs):
+            if b not in paired:
+                self._see("invented", item.event.type, None, (len(ours) + b, None, item))
+        return [Alike(*what, rows) for what, rows in self.found.items()]
+
+    def _see(self, kind: LossKind, type_: str, name: str | None, row: _Row) -> None:
+        self.found.setdefault((kind, type_, name), []).append(row)
+
+    def _compare_pairs(self) -> None:
         moved = {*self.pairing.moved, *self._results_out_of_place()}
-        changes = self._changes()
-        for index, item in enumerate(self.pairing.ours):
-            event, seq = item.event, item.seq
-            if index not in self.pairs:
-                found.append(Difference("dropped", event.type, None, seq, event))
-                continue
-            other = theirs[self.pairs[index]]
-            if event.type != other.event.type:
-                found.append(Difference("lowered", event.type, None, seq, event, other.event))
-                continue
-            if index in moved:
-                found.append(Difference("changed", event.type, "order", seq, event, other.event))
-            for name, kind in changes.get(index, ()):
-                found.append(Difference(kind, event.type, name, seq, event, other.event))
-        paired = set(self.pairs.values())
-        for index, item in enumerate(theirs):
-            if index not in paired:
-                event = item.event
-                found.append(Difference(kind="invented", type=event.type, field=None, other=event))
-        return found
-
-    def _changes(self) -> dict[int, list[_Change]]:
-        """What has changed in those that are still of their type, by their place in the source.
-
-        It is looked for field by field: most are equal in all events of a type, or gone in all.
-        """
         alike: dict[str, list[tuple[int, Item, Item]]] = {}
-        for a, b in self.pairs.items():
-            ours, theirs = self.pairing.ours[a], self.pairing.theirs[b]
-            if ours.event.type == theirs.event.type:
-                alike.setdefault(ours.event.type, []).append((a, ours, theirs))
-        found: defaultdict[int, list[_Change]] = defaultdict(list)
+        for a, b in sorted(self.pairs.items()):
+            row = a, self.pairing.ours[a], self.pairing.theirs[b]
+            type_: str = row[1].event.type
+            if type_ != row[2].event.type:
+                self._see("lowered", type_, None, row)
+                continue
+            alike.setdefault(type_, []).append(row)
+            if a in moved:
+                self._see("changed", type_, "order", row)
         for type_, rows in alike.items():
-            one = _columns(type_, [ours for _, ours, _ in rows])
-            other = _columns(type_, [theirs for _, _, theirs in rows])
-            for name, column, another in zip(_names(type_), one, other, strict=True):
-                if column == another and name not in _DEEP:
-                    continue
-                if name in _OWN_WAY:
-                    for (place, _, _), a, b in zip(rows, column, another, strict=True):
-                        found[place] += self._changes_of(name, a, b)
-                else:
-                    for (place, _, _), a, b in zip(rows, column, another, strict=True):
-                        if a is not b and (kind := change(a, b)):
-                            found[place].append((name, kind))
-        return found
+            self._compare_fields(type_, rows)
+
+    def _compare_fields(self, type_: str, rows: Sequence[tuple[int, Item, Item]]) -> None:
+        """What differs in pairs of one type.
+
+        It is looked for field by field: most are equal in all of them, or gone in all.
+        """
+        one = _columns(type_, [ours for _, ours, _ in rows])
+        other = _columns(type_, [theirs for _, _, theirs in rows])
+        for name, column, another in zip(_names(type_), one, other, strict=True):
+            if column == another and name not in _DEEP:
+                continue
+            if name in _OWN_WAY:
+                for row, a, b in zip(rows, column, another, strict=True):
+                    for changed, kind in self._changes_of(name, a, b):
+                        self._see(kind, type_, changed, row)
+                continue
+            by_kind: defaultdict[LossKind, list[_Row]] = defaultdict(list)
+            for row, a, b in zip(rows, column, another, strict=True):
+                if a is not b and (kind_ := change(a, b)):
+                    by_kind[kind_].append(row)
+            self.found |= {(kind, type_, name): seen for kind, seen in by_kind.items()}
 
     def _changes_of(self, name: str, ours: Any, theirs: Any) -> list[_Change]:
         """How a field differs that is compared in its own way."""
@@ -245,7 +283,7 @@ def label_changes(ours: Collection[str], theirs: Collection[str]) -> list[_Chang
     return [*lost, *((f"labels.{x}", _INVENTED) for x in theirs if x not in ours)]
 
 
-def header_differences(source: Session, written: Session, plan: Plan) -> list[Difference]:
+def header_differences(source: Session, written: Session, plan: Plan) -> list[Alike]:
     """How the header differs; a directory that the plan sets is no difference."""
     values = {name: (getattr(source, name), getattr(written, name)) for name in _HEADER}
     if plan.directory is not None:
@@ -255,7 +293,7 @@ def header_differences(source: Session, written: Session, plan: Plan) -> list[Di
     changes = [(name, kind) for name, pair in values.items() if (kind := change(*pair))]
     labels = [label for label in source.labels if label not in _ABOUT_THE_STORE]
     changes += label_changes(labels, [x for x in written.labels if x not in _ABOUT_THE_STORE])
-    return [Difference(kind=kind, type="session", field=name) for name, kind in changes]
+    return [Alike(kind, "session", name, [(-1, None, None)]) for name, kind in changes]
 
 
 # -- large sessions --------------------------------------------------------------------------
@@ -364,37 +402,35 @@ def _sharing(source: Iterable[Event]) -> Callable[[Event], Event]:
 # -- account ---------------------------------------------------------------------------------
 
 
-def explained(found: Sequence[Difference], report: Report) -> tuple[list[Loss], list[Difference]]:
+def explained(found: Iterable[Alike], report: Report) -> tuple[list[Loss], list[Difference]]:
     """The account of what was seen and stated, and the differences without a reason."""
-    counts: dict[tuple[LossKind, str, str | None, str], list[Difference]] = {}
-    unexplained: list[Difference] = []
-
-    def those_of(item: Difference) -> list[Difference]:
-        note = report.reason(item.kind, item.event, item.type, item.field)
-        if note is None:
-            return unexplained
-        return counts.setdefault((item.kind, item.type, item.field, note), [])
-
     reported = _reported(report)
-    known: dict[tuple[LossKind, str, str | None, bool], list[Difference]] = {}
-    for item in found:
-        if id(item.event) in reported:
-            those_of(item).append(item)
-            continue
-        # Nothing is said of one of them by itself.
-        alike = item.kind, item.type, item.field, item.event is None
-        if alike not in known:
-            known[alike] = those_of(item)
-        known[alike].append(item)
-    losses = [
-        Loss(
-            kind=kind,
-            type=type_,
-            field=name,
-            count=len(same_ones),
-            first=same_ones[0].event.record if same_ones[0].event else None,
-            note=note,
-        )
-        for (kind, type_, name, note), same_ones in counts.items()
-    ]
-    return [*losses, *report.stated], unexplained
+    counts: dict[tuple[LossKind, str, str | None, str], list[_Row]] = {}
+    unexplained: list[Alike] = []
+    for alike in found:
+        for rows in _told_alike(alike.rows, reported):
+            note = report.reason(alike.kind, _event(rows[0][1]), alike.type, alike.field)
+            if note is None:
+                unexplained.append(replace(alike, rows=rows))
+            else:
+                counts.setdefault((alike.kind, alike.type, alike.field, note), []).extend(rows)
+    losses: list[tuple[int, Loss]] = []
+    for (kind, type_, name, note), rows in counts.items():
+        place, first, _ = min(rows, key=itemgetter(0))
+        record = None if first is None else first.event.record
+        loss = Loss(kind=kind, type=type_, field=name, count=len(rows), first=record, note=note)
+        losses.append((place, loss))
+    losses.sort(key=itemgetter(0))
+    return [*(loss for _, loss in losses), *report.stated], each(unexplained)
+
+
+def _told_alike(rows: Sequence[_Row], reported: Collection[int]) -> Iterator[Sequence[_Row]]:
+    """Those of which nothing is said by itself together, and each other one alone."""
+    apart = [row for row in rows if row[1] and id(row[1].event) in reported] if reported else []
+    if not apart:
+        yield rows
+        return
+    yield from ([row] for row in apart)
+    rest = [row for row in rows if not row[1] or id(row[1].event) not in reported]
+    if rest:
+        yield rest

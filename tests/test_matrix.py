@@ -197,8 +197,8 @@ def test_there_and_back_all_is_equal_but_what_the_receipts_name(
             }
             for session, (_, events) in zip(tree.sessions, written(returned), strict=True):
                 ids = {s.ref: d.id for s, d in zip(tree.sessions, returned.drafts, strict=True)}
-                differences = compare.differences(list(tree.read(session)[1]), events, ids=ids)
-                unnamed = [d for d in differences if not is_named(d, named)]
+                found = compare.differences(list(tree.read(session)[1]), events, ids=ids)
+                unnamed = [d for d in compare.each(found) if not is_named(d, named)]
                 assert unnamed == [], f"{session.ref}: {[str(d) for d in unnamed[:5]]}"
 
 

@@ -34,7 +34,7 @@ PLAN = Plan(id="x", ids={}, now=0)
 
 
 def seen(source: Sequence[Event], written: Sequence[Event], **rest: Any) -> list[str]:
-    found = compare.differences(source, written, **rest)
+    found = compare.each(compare.differences(source, written, **rest))
     return [
         f"{d.kind} {d.type}{'.' + d.field if d.field else ''}"
         + (f" {d.seq}" if d.seq is not None else "")
@@ -325,7 +325,7 @@ def test_what_an_encoder_says_that_it_did_is_what_is_seen(
     _, unexplained = compare.explained(found, report)
     unexplained = [d for d in unexplained if d.field not in {"role", "keep"}]
     assert unexplained == [], [str(d) for d in unexplained]
-    missing = [d.event for d in found if d.kind == "dropped" and d.field is None]
+    missing = [d for d in compare.each(found) if d.kind == "dropped" and d.field is None]
     envelopes = [e for e in left_out if isinstance(e, Message) and e.role == "tool"]
     assert len(missing) == len(left_out) - len(envelopes)
 
