@@ -263,6 +263,10 @@ class UndoneTasks:
             task = integer(parents.get(str(task)))
         return live
 
+    def __bool__(self) -> bool:
+        """Whether any task may have been undone."""
+        return not self._all_live
+
     def __contains__(self, task: Json) -> bool:
         number = integer(task)
         if number is None or self._all_live or self._active is None:

@@ -12,12 +12,11 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from finder.jsonio import string
 from finder.model import JsonObject, Labels, Role
 
 # Flags that only the tool's own messages have; see agent.rb, message_history.rb,
 # skill_manager.rb.
-_FLAGS = frozenset(
+FLAGS = frozenset(
     (
         "system_injected",
         "session_context",
@@ -40,6 +39,8 @@ _OPENINGS = (
     "Your previous reply contained tool-call XML written as text ",
     "[Compressed conversation summary — previous turns archived]",
 )
+# How all that is known by its words begins.
+_BEGINNINGS = ("[", "CRITICAL: ", "Your previous reply ", "STOP. The user has ", "The user has ")
 _FILE_BLOCK = r"\[File: [^\n]+\]\nType: "
 _FEEDBACK = (
     r"((?:STOP\. )?The user has a question/feedback for you: )(.*)"
@@ -62,20 +63,26 @@ def is_flagged(message: JsonObject) -> bool:
     noticed = role == "user" and bool(message.get("truncated"))
     if role == "system" or noticed:
         return True
-    return not _FLAGS.isdisjoint(message) and any(map(message.get, _FLAGS))
+    return not FLAGS.isdisjoint(message) and any(map(message.get, FLAGS))
 
 
 def is_summary(message: JsonObject) -> bool:
     """Whether a compaction made the message; by its flag or, before 0.8.1, by its text."""
     if message.get("compressed_summary"):
         return True
-    if message.get("role") not in ("user", "assistant"):
+    text = message.get("content")
+    if not isinstance(text, str) or not is_summary_text(text):
         return False
-    return is_summary_text(string(message.get("content")) or "")
+    return message.get("role") in ("user", "assistant")
 
 
 def is_summary_text(text: str) -> bool:
     return text.startswith(_SUMMARIES)
+
+
+def is_own(text: str) -> bool:
+    """Whether the words of a message without a flag are plainly none of the tool's."""
+    return not text.startswith(_BEGINNINGS)
 
 
 def pieces(text: str, role: Role, *, flagged: bool, shown: str | None = None) -> list[Piece]:

@@ -13,7 +13,6 @@ it was complete and how long it took, from 1.0 on. `adapters.clacky.results` rea
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import cast
 
 from adapters.clacky import header, injected, results
 from adapters.clacky.parts import Common, as_text, attachment, file_name, merged, unknown_block
@@ -39,7 +38,10 @@ from finder.model import (
 
 # Of these a story has very many.
 _message, _text, _call, _counted = maker(Message), maker(Text), maker(ToolCall), maker(Usage)
+_reasoning = maker(Reasoning)
 _ROLES = ("user", "assistant", "system", "tool")
+# The keys by which a message is more than what its content and its calls are.
+_MARKS = injected.FLAGS | {"interrupted", "truncated", "display_files", "display_text"}
 
 
 @dataclass(slots=True)
@@ -69,20 +71,29 @@ def is_message(value: Json) -> bool:
 
 def events(value: Json, index: int, labels: Labels, told: Told) -> list[Event]:
     """The events of the message at a position; `labels` apply to all of them."""
-    record = position(index)
-    if not is_message(value):
+    record = f"messages[{index}]"  # as of `position`
+    if not isinstance(value, dict) or (role := value.get("role")) not in _ROLES:
         return [_no_message(value, record, labels)]
     message: JsonObject = value
+    content = message.get("content")
+    at = header.from_seconds(message.get("created_at"))
     common: Common = {
         "record": record,
         "message": record,
-        "role": _role(message),
-        "at": _at(message),
+        "role": _role(role, content) if isinstance(content, list) else role,
+        "at": _began(message) if at is None and "latency" in message else at,
     }
-    by_tool, summary = injected.is_flagged(message), injected.is_summary(message)
-    labels = merged(labels, _labels_of(message, summary=by_tool and summary))
-    content = _content(message, index, common, labels, told, by_tool=by_tool, summary=summary)
-    return [_opening(message, common, merged(labels, _only_synthetic(content))), *content]
+    summary = isinstance(content, str) and injected.is_summary_text(content)
+    if summary or role == "system" or not _MARKS.isdisjoint(message):
+        by_flags, found = _marked(message, common, labels, told)
+        labels = merged(labels, by_flags)
+    else:
+        found = _said(message, common, labels, told)
+    if "tool_calls" in message:
+        found += _calls(message, index, common, labels, told)
+    by_tool_alone = _only_synthetic(found)
+    opened = merged(labels, by_tool_alone) if by_tool_alone else labels
+    return [_opening(message, common, opened), *found]
 
 
 def _no_message(value: Json, record: str, labels: Labels) -> Opaque:
@@ -93,19 +104,6 @@ def _no_message(value: Json, record: str, labels: Labels) -> Opaque:
     )
     raw = "null" if value is None else value
     return Opaque(kind="message", problem=problem, record=record, labels=labels, raw=raw)
-
-
-def _labels_of(message: JsonObject, *, summary: bool) -> Labels:
-    """The labels that the message's flags stand for, besides `synthetic`."""
-    found: list[Label] = []
-    if summary:
-        found.append("summary")
-    if message.get("interrupted"):
-        found.append("interrupted")
-    if message.get("truncated"):
-        # An answer was cut here, or thrown away, for being too long.
-        found.append("truncated")
-    return tuple(found)
 
 
 def _only_synthetic(content: list[Event]) -> Labels:
@@ -123,7 +121,8 @@ _SPREADING = ("synthetic", "summary", "inferred")
 
 
 def _opening(message: JsonObject, common: Common, labels: Labels) -> Message:
-    latency, usage = mapping(message.get("latency")), mapping(message.get("token_usage"))
+    latency: JsonObject = mapping(message["latency"]) if "latency" in message else {}
+    usage: JsonObject = mapping(message["token_usage"]) if "token_usage" in message else {}
     return _message(
         record=common["record"],
         message=common["message"],
@@ -138,21 +137,15 @@ def _opening(message: JsonObject, common: Common, labels: Labels) -> Message:
     )
 
 
-def _role(message: JsonObject) -> Role:
+def _role(role: Role, blocks: list[Json]) -> Role:
     """Who speaks. Anthropic's format puts tool results into the user's mouth."""
-    blocks = message.get("content")
-    if not isinstance(blocks, list) or not blocks:
-        return cast("Role", message["role"])
-    if all(mapping(block).get("type") == "tool_result" for block in blocks):
+    if blocks and all(mapping(block).get("type") == "tool_result" for block in blocks):
         return "tool"
-    return cast("Role", message["role"])
+    return role
 
 
-def _at(message: JsonObject) -> int | None:
-    written = header.from_seconds(message.get("created_at"))
-    if written is not None:
-        return written
-    latency = mapping(message.get("latency"))
+def _began(message: JsonObject) -> int | None:
+    latency = mapping(message["latency"])
     finished = header.from_seconds(latency.get("measured_at"))
     took = integer(latency.get("duration_ms"))
     return None if finished is None or took is None else finished - took
@@ -168,23 +161,48 @@ def _usage(usage: JsonObject) -> Usage:
     )
 
 
-def _content(
-    message: JsonObject,
-    index: int,
-    common: Common,
-    labels: Labels,
-    told: Told,
-    *,
-    by_tool: bool,
-    summary: bool,
-) -> list[Event]:
+def _marked(
+    message: JsonObject, common: Common, labels: Labels, told: Told
+) -> tuple[Labels, list[Event]]:
+    """What a message tells, but for its calls, that may be more than words and results.
+
+    Also the labels that it gets by its flags.
+    """
+    by_tool, summary = injected.is_flagged(message), injected.is_summary(message)
+    by_flags = _labels_of(message, summary=by_tool and summary)
+    labels = merged(labels, by_flags)
     found: list[Event] = []
     if summary:
         by_words: Labels = () if message.get("compressed_summary") else ("inferred",)
         found.append(_compaction(message, common, merged(_beyond_flags(labels), by_words), told))
-    reasoning = string(message.get("reasoning_content"))
-    if reasoning:
-        found.append(Reasoning(**common, labels=labels, text=reasoning))
+    found += _said(message, common, labels, told, by_tool=by_tool)
+    if "display_files" in message:
+        found += _files(message, common, labels)
+    if message.get("subagent_result"):
+        found.append(results.told_subagent(message, common, labels))
+    return by_flags, found
+
+
+def _labels_of(message: JsonObject, *, summary: bool) -> Labels:
+    """The labels that the message's flags stand for, besides `synthetic`."""
+    found: list[Label] = []
+    if summary:
+        found.append("summary")
+    if message.get("interrupted"):
+        found.append("interrupted")
+    if message.get("truncated"):
+        # An answer was cut here, or thrown away, for being too long.
+        found.append("truncated")
+    return tuple(found)
+
+
+def _said(
+    message: JsonObject, common: Common, labels: Labels, told: Told, *, by_tool: bool = False
+) -> list[Event]:
+    """What was thought, and what a message's content tells."""
+    found: list[Event] = []
+    if "reasoning_content" in message and (reasoning := string(message["reasoning_content"])):
+        found.append(_reasoning(**common, labels=labels, text=reasoning))
     content = message.get("content")
     if message["role"] == "tool":
         call = string(message.get("tool_call_id")) or common["record"]
@@ -193,14 +211,8 @@ def _content(
         for place, block in enumerate(content):
             found += _block(block, place, common, labels, told, by_tool)
     elif content is not None:
-        shown = string(message.get("display_text"))
+        shown = string(message["display_text"]) if "display_text" in message else None
         found += texts(as_text(content), common, labels, flagged=by_tool, shown=shown)
-    if "display_files" in message:
-        found += _files(message, common, labels)
-    if message.get("subagent_result"):
-        found.append(results.told_subagent(message, common, labels))
-    if "tool_calls" in message:
-        found += _calls(message, index, common, labels, told)
     return found
 
 
@@ -221,6 +233,17 @@ def texts(
     text: str, common: Common, labels: Labels, *, flagged: bool, shown: str | None = None
 ) -> list[Text]:
     """A text as events, one for each that speaks in it."""
+    if text and not flagged and not shown and injected.is_own(text):  # as nearly always
+        return [
+            _text(
+                record=common["record"],
+                message=common["message"],
+                at=common["at"],
+                role=common["role"],
+                labels=labels,
+                text=text,
+            )
+        ]
     # What a person says within the tool's message is no summary and was not cut.
     persons = _beyond_flags(labels) if flagged and labels else labels
     return [
@@ -260,9 +283,9 @@ def _block(
     elif kind == "tool_use":
         call = string(block.get("id")) or nameless
         name = string(block.get("name")) or ""
-        yield _told(
-            ToolCall(**common, labels=labels, call=call, name=name, input=block.get("input")), told
-        )
+        made = ToolCall(**common, labels=labels, call=call, name=name, input=block.get("input"))
+        told.calls[call] = made
+        yield made
     elif kind == "thinking":
         signature = string(block.get("signature"))
         text = string(block.get("thinking")) or ""
@@ -281,29 +304,25 @@ def _files(message: JsonObject, common: Common, labels: Labels) -> Iterator[Atta
 
 def _calls(
     message: JsonObject, index: int, common: Common, labels: Labels, told: Told
-) -> Iterator[ToolCall]:
-    for count, value in enumerate(array(message.get("tool_calls"))):
+) -> list[ToolCall]:
+    found = []
+    for count, value in enumerate(array(message["tool_calls"])):
         item = mapping(value)
         function = mapping(item.get("function")) or item  # some providers' calls came flat
         unanswered = told.unanswered.get((index, count), ()) if told.unanswered else ()
-        yield _told(
-            _call(
-                record=common["record"],
-                message=common["message"],
-                role=common["role"],
-                at=common["at"],
-                labels=merged(labels, unanswered),
-                call=call_id(item, index, count),
-                name=string(function.get("name")) or "",
-                input=arguments(function.get("arguments")),
-            ),
-            told,
+        call = _call(
+            record=common["record"],
+            message=common["message"],
+            role=common["role"],
+            at=common["at"],
+            labels=merged(labels, unanswered) if unanswered else labels,
+            call=call_id(item, index, count),
+            name=string(function.get("name")) or "",
+            input=arguments(function.get("arguments")),
         )
-
-
-def _told(call: ToolCall, told: Told) -> ToolCall:
-    told.calls[call.call] = call
-    return call
+        told.calls[call.call] = call
+        found.append(call)
+    return found
 
 
 def call_id(item: JsonObject, index: int, count: int) -> str:
@@ -328,8 +347,9 @@ def unanswered(messages: list[Json], labels: Labels) -> dict[tuple[int, int], La
     """
     pending: dict[str, tuple[int, int]] = {}
     found: set[tuple[int, int]] = set()
-    for index, value in enumerate(messages):
-        message = mapping(value)
+    for index, message in enumerate(messages):
+        if not isinstance(message, dict):
+            continue
         if "tool_calls" in message:
             for count, item in enumerate(array(message["tool_calls"])):
                 call = call_id(mapping(item), index, count)

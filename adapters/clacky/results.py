@@ -37,11 +37,15 @@ _DENIED = "Tool use denied by user"
 _MISSING = "Tool result missing (interrupted)"
 _SUBAGENT_STOPPED = "was interrupted by the user before completing.]"
 _SUBAGENT_SUMMARY = "[SUBAGENT SUMMARY]"
+# How a result begins that tells of more than what came back.
+_TELLING = ("{", _SUBAGENT_SUMMARY)
 _CUT = (  # each ends in a bracket
     r"\n\[Content truncated - exceeded \d+ characters\]\Z"
     r"|\n\n\[Tool result truncated: \d+ chars total[^\]]*\]\Z"
     r"|\n\.\.\. \[truncated, \d+ chars total\]\Z"
 )
+# Its call was archived or thrown away.
+_UNCALLED: Labels = ("truncated", "inferred")
 _LONGEST_MARK = 500  # characters of the end of a result
 
 
@@ -83,24 +87,23 @@ def events(
     failed: bool = False,
 ) -> list[Event]:
     """The events of one result. `calls` are those told so far, by id."""
-    blocks = [] if isinstance(content, str) else [mapping(block) for block in array(content)]
-    output = content if isinstance(content, str) else _output(content, blocks)
+    if not isinstance(content, str):
+        blocks = [mapping(block) for block in array(content)]
+        output = _output(content, blocks)
+    elif _is_plain(content):  # as most are
+        by_words = () if call in calls else _UNCALLED
+        return [_told(call, content, "error" if failed else "ok", common, labels, by_words)]
+    else:
+        blocks, output = [], content
     reminder: str | None = None
     answer: JsonObject = {}
     if output.startswith("{"):  # a reminder stands within it
         answer = _as_object(output)
     elif output.endswith(_END_OF_REMINDER):
         output, reminder = _without_reminder(output)
-    result = _result(
-        record=common["record"],
-        message=common["message"],
-        role=common["role"],
-        at=common["at"],
-        labels=merged(labels, _labels_of(output, call, calls)),
-        call=call,
-        output=output,
-        status=_outcome(output, answer, failed=failed),
-    )
+    status = _outcome(output, answer, failed=failed)
+    by_words = _labels_of(output, call, calls)
+    result = _told(call, output, status, common, labels, by_words)
     found: list[Event] = [result]
     for place, block in enumerate(blocks):
         if "_todo_reminder" in block:
@@ -115,6 +118,33 @@ def events(
         told = answer or {"result": output}
         found.append(_subagent(calls.get(call), call, told, result.status, common, labels))
     return found
+
+
+def _is_plain(output: str) -> bool:
+    """Whether a text is plainly no JSON object, and has nothing of the tool's own in it."""
+    if output.startswith(_TELLING) or output.endswith(("]", _END_OF_REMINDER)):
+        return False
+    return not output[-1:].isspace() or not output.rstrip().endswith("]")
+
+
+def _told(
+    call: str,
+    output: str,
+    status: Status,
+    common: Common,
+    labels: Labels,
+    by_words: Labels,
+) -> ToolResult:
+    return _result(
+        record=common["record"],
+        message=common["message"],
+        role=common["role"],
+        at=common["at"],
+        labels=merged(labels, by_words) if by_words else labels,
+        call=call,
+        output=output,
+        status=status,
+    )
 
 
 def _output(content: Json, blocks: list[JsonObject]) -> str:
@@ -133,8 +163,7 @@ def _without_reminder(output: str) -> tuple[str, str | None]:
 def _labels_of(output: str, call: str, calls: Mapping[str, ToolCall]) -> Labels:
     if output.endswith("]") and re.search(_CUT, output[-_LONGEST_MARK:]):
         return ("truncated", "inferred")
-    # Its call was archived or thrown away.
-    return () if call in calls else ("truncated", "inferred")
+    return () if call in calls else _UNCALLED
 
 
 def _asides(

@@ -74,14 +74,14 @@ def _number(name: str) -> int:
 
 def count(record: JsonObject, archives: list[Archive]) -> int:
     """How many messages `events` opens."""
-    own = sum(messages.is_message(value) for value in array(record.get("messages")))
+    own = sum(map(messages.is_message, array(record.get("messages"))))
     return own + archive.count(archives)
 
 
 def is_reverted(record: JsonObject) -> bool:
     """Whether some of its messages belong to undone tasks."""
     undone = header.undone(record)
-    return any(
+    return bool(undone) and any(
         "task_id" in message and message["task_id"] in undone
         for message in map(mapping, array(record.get("messages")))
     )
@@ -92,6 +92,7 @@ def events(record: JsonObject, archives: list[Archive]) -> Iterator[Event]:
     archived = {one.file.name: one.archived for one in archives}
     told = messages.Told(unanswered=_unanswered(record), archived=archived)
     undone = header.undone(record)
+    some_undone = bool(undone)
     waiting = list(archives)
     stored = array(record.get("messages"))
     summaries = _summaries(stored) if archives else []
@@ -100,7 +101,7 @@ def events(record: JsonObject, archives: list[Archive]) -> Iterator[Event]:
         for one in _due(waiting, message, index, summaries) if waiting else ():
             waiting.remove(one)
             yield from archive.events(one)
-        is_undone = "task_id" in message and message["task_id"] in undone
+        is_undone = some_undone and "task_id" in message and message["task_id"] in undone
         hidden: Labels = ("hidden",) if is_undone else ()
         yield from messages.events(value, index, hidden, told)
         if "chunk_path" in message:

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from adapters.clacky import Clacky
+from adapters.clacky import Clacky, injected
 from finder import files, jsonio
 from finder.adapter import Store, Want
 from finder.model import (
@@ -232,6 +232,8 @@ def test_what_a_chat_group_said_before_is_not_the_users(tmp_path: Path) -> None:
         "[SYSTEM] Your response was truncated due to length limit.",
         "[Session context: Today is 2026-11-10, Tuesday. Current model: x. OS: Linux]",
         "[File: a.csv]\nType: csv\nOriginal: /home/dev/a.csv",
+        "CRITICAL: TASK CONTEXT SWITCH - FORKED SUBAGENT MODE\nLook around.",
+        "Your previous reply contained tool-call XML written as text instead of a call.",
     ],
 )
 def test_what_the_tool_said_is_known_by_flag_or_else_by_text(tmp_path: Path, text: str) -> None:
@@ -240,6 +242,12 @@ def test_what_the_tool_said_is_known_by_flag_or_else_by_text(tmp_path: Path, tex
     (by_flag,) = of(told(tmp_path / "b", plain | {"system_injected": True}), Text)
     assert by_text.labels == ("synthetic", "inferred")
     assert by_flag.labels == ("synthetic",)
+
+
+def test_whatever_the_tool_says_begins_in_one_of_few_ways() -> None:
+    openings = (*injected._OPENINGS, *injected._SUMMARIES, "[File: a]\nType: csv")
+    feedback = ("STOP. The user has a question/feedback for you: ", "The user has a question")
+    assert [text for text in (*openings, *feedback) if injected.is_own(text)] == []
 
 
 def test_a_bracket_alone_does_not_make_a_message_the_tools(tmp_path: Path) -> None:
@@ -425,6 +433,34 @@ def test_a_reminder_in_a_result_is_the_tools(tmp_path: Path, content: str) -> No
     else:
         assert ("inferred" in reminder.labels, result.output) == (True, content)
         assert f"{result.output}{reminder.text}" == stored
+
+
+_STOPPED = "[The subagent was interrupted by the user before completing.]"
+
+
+@pytest.mark.parametrize(
+    ("content", "status", "labels"),
+    [
+        ("3 files", "ok", ()),
+        ("3 files\n", "ok", ()),
+        ("", "ok", ()),
+        (_STOPPED, "interrupted", ()),
+        (f"{_STOPPED}\n", "interrupted", ()),
+        (f"{_STOPPED}{' ' * 999}\n", "interrupted", ()),
+        (f"{_STOPPED}\nand on", "ok", ()),
+        ("a\n... [truncated, 5000 chars total]", "ok", ("truncated", "inferred")),
+        ("a\n... [truncated, 5000 chars total]\n", "ok", ()),
+        ('{"exit_code": 2, "stdout": "a\n... [truncated, 5000 chars total]', "error",
+         ("truncated", "inferred")),
+    ],
+)  # fmt: skip
+def test_what_the_end_of_a_result_tells(
+    tmp_path: Path, content: str, status: str, labels: tuple[str, ...]
+) -> None:
+    asked = {"role": "assistant", "tool_calls": [{"id": "a", "function": {"name": "ls"}}]}
+    events = told(tmp_path, asked, {"role": "tool", "tool_call_id": "a", "content": content})
+    (result,) = of(events, ToolResult)
+    assert (result.output, result.status, result.labels) == (content, status, labels)
 
 
 def test_a_subagent_of_which_only_the_result_is_kept() -> None:
