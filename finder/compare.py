@@ -25,7 +25,7 @@ from finder.writing import Loss, LossKind, Plan, Report
 # Of a session, what is stated about its store and not about itself.
 _ABOUT_THE_STORE = frozenset({"unmigrated", "headers-only"})
 _HEADER = ("title", "directory", "created", "updated", "agent", "model", "archived")
-_SPOKEN = frozenset({"text", "reasoning", "compaction"})
+_IN_ORDER = frozenset({"text", "reasoning", "compaction", "tool_result"})
 _LOWERED: LossKind = "lowered"
 _INVENTED: LossKind = "invented"
 # What may be very large, and is known by the id of its call; and other such texts.
@@ -245,12 +245,13 @@ def _words_before(found: Sequence[Item], names: Mapping[int, int]) -> dict[int, 
     """For each tool result, the last words before it in the stream; both by their `names`."""
     before: dict[int, int | None] = {}
     last: int | None = None
-    for index in sorted(names, key=lambda i: found[i].seq):
-        kind = found[index].event.type
-        if kind in _SPOKEN:
-            last = names[index]
-        elif kind == "tool_result":
-            before[names[index]] = last
+    told = ((found[at], name) for at, name in names.items())
+    telling = [(item.seq, item, name) for item, name in told if item.event.type in _IN_ORDER]
+    for _, item, name in sorted(telling, key=itemgetter(0)):
+        if item.event.type == "tool_result":
+            before[name] = last
+        else:
+            last = name
     return before
 
 

@@ -7,7 +7,7 @@ where one of them is missing, an encoder's own word on which it left out is foll
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from functools import cache
 from itertools import pairwise
 from operator import attrgetter
@@ -76,7 +76,7 @@ def items(events: Sequence[Event], report: Report | None = None) -> list[Item]:
     for seq, event in enumerate(events):
         kind, speaks, call = event.type, event.role, None
         if kind == "message":
-            message, role = event.record, event.role
+            message, role = event.record, speaks
         elif kind in _OF_CALLS:
             call = renamed.get(id(event)) or event.call  # type: ignore[union-attr]
         if speaks is None and event.message in (None, message):
@@ -86,35 +86,42 @@ def items(events: Sequence[Event], report: Report | None = None) -> list[Item]:
     placed = {index for indices in belonging.values() for index in indices}
     order: list[Item] = []
     for item in found:
-        if item.seq not in placed and not _is_envelope(item.event):
-            order.append(item)
-            if item.seq in belonging:
-                order += [found[inner] for inner in belonging[item.seq]]
+        event, seq = item.event, item.seq
+        # The opening of a message that is a tool result: some formats have it, others not.
+        if seq in placed or (event.type == "message" and event.role == "tool"):
+            continue
+        order.append(item)
+        if seq in belonging:
+            order += [found[inner] for inner in belonging[seq]]
     return order
-
-
-def _is_envelope(event: Event) -> bool:
-    """Whether it opens a message that is a tool result: some formats have such, others not."""
-    return event.type == "message" and event.role == "tool"
 
 
 def _belonging(events: Sequence[Event], gone: Collection[int]) -> dict[int, list[int]]:
     """For each call, by its place: its subagents, its result, and what came with the result."""
-    found: dict[int, list[int]] = {}
-    calls: dict[str, int] = {}
     there: Sequence[int] = range(len(events))
     left = events
     if gone:
         there = [index for index in there if id(events[index]) not in gone]
         left = [events[index] for index in there]
-    for index, event in zip(there, left, strict=True):
+    found: dict[int, list[int]] = {}
+    if any(event.type == "subagent" for event in left):
+        found = _subagents(zip(there, left, strict=True))
+    for call, result in answers(left).items():
+        inner = found.setdefault(there[call], [])
+        inner.append(there[result])
+        inner += came_with(events, there[result])
+    return found
+
+
+def _subagents(placed: Iterable[tuple[int, Event]]) -> dict[int, list[int]]:
+    """For each call that has any, by its place: its subagents."""
+    found: dict[int, list[int]] = {}
+    calls: dict[str, int] = {}
+    for index, event in placed:
         if event.type == "tool_call":
             calls[event.call] = index
         elif event.type == "subagent" and event.call in calls:
             found.setdefault(calls[event.call], []).append(index)
-    for call, result in answers(left).items():
-        inner = found.setdefault(there[call], [])
-        inner += there[result], *came_with(events, there[result])
     return found
 
 
@@ -212,11 +219,10 @@ class _Features:
         known_by = self._none() if item.event.type == "message" else content
         return telling, known_by, said, identity, type_, content, words, whole
 
-    def content(self, item: Item) -> int | None:
-        """The number of its content; None where that does not tell which event it is."""
-        if item.event.type == "message" or not self._is_itself(item):
-            return None
-        return self._number(_content(item), 0)
+    def contents(self, side: Sequence[Item], places: Iterable[int]) -> dict[int, int]:
+        """The numbers of the contents at these places, where they tell which event it is."""
+        told = ((at, side[at]) for at in places if side[at].event.type != "message")
+        return {at: self._number(_content(item), 0) for at, item in told if self._is_itself(item)}
 
     def can_be_of(self, item: Item, types: Collection[str]) -> bool:
         """Whether one of these types may be known by the same: another than its own by words."""
@@ -269,7 +275,8 @@ def _once(
     calls = False
     for at in range(start, len(side)):
         item = side[at]
-        if _is_telling(item.event) and id(item.event) not in known:
+        event = item.event
+        if event.type not in _ALIKE and _is_telling(event) and id(event) not in known:
             key = key_of(item)
             if places.setdefault(key, at) != at:
                 again.add(key)
@@ -320,24 +327,26 @@ def _between(
             pairs += [(left[place_a], right[place_b]) for place_a, place_b in found]
         places_a += left
         places_b += right
-    content_a = {at: features.content(ours[at]) for at in places_a}
-    content_b = {at: features.content(theirs[at]) for at in places_b}
-    return _without_doubtful(pairs, content_a, content_b)
+    return _without_doubtful(
+        pairs, features.contents(ours, places_a), features.contents(theirs, places_b)
+    )
 
 
 def _without_doubtful(
     pairs: list[tuple[int, int]],
-    ours: Mapping[int, int | None],
-    theirs: Mapping[int, int | None],
+    ours: Mapping[int, int],
+    theirs: Mapping[int, int],
 ) -> list[tuple[int, int]]:
     """The pairs but for those of unlike content where the content of one is elsewhere, alone."""
     paired_a, paired_b = {a for a, _ in pairs}, {b for _, b in pairs}
-    alone_a = {content for a, content in ours.items() if a not in paired_a} - {None}
-    alone_b = {content for b, content in theirs.items() if b not in paired_b} - {None}
+    alone_a = {content for a, content in ours.items() if a not in paired_a}
+    alone_b = {content for b, content in theirs.items() if b not in paired_b}
+    if not alone_a and not alone_b:
+        return pairs
     return [
         (a, b)
         for a, b in pairs
-        if ours[a] == theirs[b] or not (ours[a] in alone_b or theirs[b] in alone_a)
+        if ours.get(a) == theirs.get(b) or not (ours.get(a) in alone_b or theirs.get(b) in alone_a)
     ]
 
 

@@ -54,9 +54,9 @@ def answers(events: Sequence[Event]) -> dict[int, int]:
     return found
 
 
-def came_with(events: Sequence[Event], result: int) -> Iterator[int]:
+def came_with(events: Sequence[Event], result: int) -> Sequence[int]:
     """The places of the files that came with the result at this place."""
-    for place in range(result + 1, len(events)):
-        if events[place].type != "attachment" or events[place].role != "tool":
-            return
-        yield place
+    end = result + 1
+    while end < len(events) and events[end].type == "attachment" and events[end].role == "tool":
+        end += 1
+    return range(result + 1, end)
