@@ -32,6 +32,7 @@ _OPENINGS = (
     "<atpo_correction>",
     "Analyze this project and generate an OPTA.md project context file.",  # /init
 )
+_BEGINNINGS = ("[", *_OPENINGS)  # of all that is a user's message only by its role
 # As the model's answer.
 _ANSWERS = (
     "Autonomy runtime budget reached (",
@@ -50,17 +51,20 @@ _APPENDED = re.compile(
 )
 _MASKED = r"(?s)\[Tool result truncated: (\d+) chars, first line: (.*)\]"
 _EXIT_CODE = r"(?:^|\n)\[exit code: (\w+)\]$"
-_DENIED = re.compile(
+_DENIED = (
     r"User declined (?:this action|spawning an Opta Browser session)\.$"
     r"|Permission denied(?:\.$| by configuration\.$| \(sub-agent cannot |: tool \")"
     r"|Denied by (?:browser )?policy: |Denied shell browser automation command"
     r"|Tool blocked by hook: "
 )
+_DENIALS = ("User declined ", "Permission denied", "Denied ", "Tool blocked by hook: ")
 _FAILED = (
     "Error:",
     "Browser runtime session scan failed: ",
     "Failed to spawn Opta Browser session",
 )
+# How results begin that tell how their call ended.
+_TELLING = ("[", *_FAILED, *_DENIALS)
 _SUBAGENT = r"\[(ERROR|BUDGET EXCEEDED|TIMEOUT|CANCELLED)\] Sub-agent result \("
 
 
@@ -99,6 +103,13 @@ def is_injected(text: str) -> bool:
     if is_summary(text) or text.startswith(_OPENINGS):
         return True
     return text.startswith("[System: ") and text.endswith("]")
+
+
+def is_own(text: str, role: str) -> bool:
+    """Whether a text is plainly its role's own words alone."""
+    if role == "assistant":
+        return not text.startswith(_ANSWERS)
+    return role == "user" and not text.startswith(_BEGINNINGS) and "\n\n" not in text
 
 
 def _user_pieces(text: str) -> Iterator[Piece]:
@@ -146,17 +157,18 @@ def mask(text: str) -> Mask | None:
 
 def is_denied(text: str) -> bool:
     """Whether a tool result says that the tool was not allowed to run."""
-    return _DENIED.match(text) is not None
+    return text.startswith(_DENIALS) and re.match(_DENIED, text) is not None
 
 
 def status(text: str, tool: str) -> Status:
     """How a tool call ended, by the words of its result: Opta keeps no flag of it."""
-    masked = mask(text)
-    text = masked.first_line if masked else text
-    if text.startswith(_FAILED) or is_denied(text):
-        return "error"
-    if text.startswith("[") and (ended := re.match(_SUBAGENT, text)):
-        return "error" if ended[1] == "ERROR" else "interrupted"
+    if text.startswith(_TELLING):
+        masked = mask(text)
+        text = masked.first_line if masked else text
+        if text.startswith(_FAILED) or is_denied(text):
+            return "error"
+        if text.startswith("[") and (ended := re.match(_SUBAGENT, text)):
+            return "error" if ended[1] == "ERROR" else "interrupted"
     if tool == "run_command" or tool.startswith("custom__"):
         code = re.search(_EXIT_CODE, text)
         if code and code[1] != "0":  # undefined: killed, by its time limit or a cancelled turn

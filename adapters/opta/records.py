@@ -37,6 +37,8 @@ from finder.model import (
 # Of these a story has very many.
 _message, _text, _call, _result = maker(Message), maker(Text), maker(ToolCall), maker(ToolResult)
 
+Called = tuple[str, str, Json]  # a call's id, its tool's name, the arguments as stored
+
 # The tools that start a subagent, and their argument with the task.
 SUBAGENT_TOOLS = {"spawn_agent": "task", "delegate_task": "plan"}
 _DATA_URL = r"(?a)data:([\w.+/-]*);base64,"
@@ -60,13 +62,15 @@ class Story:
     """What the messages of one document say of each other.
 
     Attributes:
+        calls: place of a message to the calls in it: see `calls`.
         tools: call id to the tool's name.
-        results: call id to what came back.
+        results: call id to what came back, where any call starts a subagent.
         outputs: what other copies and the logs still have.
         system: record id of the system prompt, which compaction leaves where it is.
         shared: it is what `/share` writes, without calls and their ids.
     """
 
+    calls: Mapping[int, Sequence[Called]]
     tools: Mapping[str, str]
     results: Mapping[str, str]
     outputs: Outputs
@@ -78,17 +82,26 @@ class Story:
         cls, items: list[Json], outputs: Mapping[str, list[str]], *, shared: bool = False
     ) -> Story:
         """Reads the messages through once. `outputs`: by the ids of their calls."""
+        called = {
+            index: calls(item)
+            for index, item in enumerate(items)
+            if isinstance(item, dict) and "tool_calls" in item
+        }
         tools: dict[str, str] = {}
-        results: dict[str, str] = {}
-        for item in items:
-            if isinstance(item, dict):
-                if "tool_calls" in item:
-                    tools |= {id_: name for id_, name, _ in calls(item)}
-                if item.get("role") == "tool":
-                    results[string(item.get("tool_call_id")) or ""] = text_of(item)
+        starts_any = False
+        for made in called.values():
+            for id_, name, _ in made:
+                tools[id_] = name
+                starts_any = starts_any or name in SUBAGENT_TOOLS
+        results = _results(items) if starts_any else {}
         first = items[0] if items else None
-        system = isinstance(first, dict) and first.get("role") == "system"
-        return cls(tools, results, Outputs(outputs), record_id(0) if system else None, shared)
+        system = record_id(0) if isinstance(first, dict) and first.get("role") == "system" else None
+        return cls(called, tools, results, Outputs(outputs), system, shared)
+
+
+def _results(items: list[Json]) -> dict[str, str]:
+    answers = (item for item in items if isinstance(item, dict) and item.get("role") == "tool")
+    return {string(item.get("tool_call_id")) or "": text_of(item) for item in answers}
 
 
 def record_id(index: int) -> str:
@@ -98,7 +111,10 @@ def record_id(index: int) -> str:
 
 def is_message(item: Json) -> bool:
     """Whether an item gives rise to a `Message`."""
-    return isinstance(item, dict) and isinstance(item.get("role"), str) and item["role"] in ROLES
+    if not isinstance(item, dict):
+        return False
+    role = item.get("role")
+    return isinstance(role, str) and role in ROLES
 
 
 def text_of(item: JsonObject) -> str:
@@ -109,9 +125,9 @@ def text_of(item: JsonObject) -> str:
     return "".join(string(mapping(part).get("text")) or "" for part in array(content))
 
 
-def calls(item: JsonObject) -> list[tuple[str, str, Json]]:
-    """The tool calls in a message: id, name, and the arguments as stored."""
-    found: list[tuple[str, str, Json]] = []
+def calls(item: JsonObject) -> list[Called]:
+    """The tool calls in a message."""
+    found: list[Called] = []
     stored = item.get("tool_calls")
     for call in stored if isinstance(stored, list) else ():
         fields = mapping(call)
@@ -161,13 +177,13 @@ def events(item: Json, index: int, story: Story, beside: Beside) -> Sequence[Eve
     if not is_message(item):
         what = "an item without a known role" if isinstance(item, dict) else "not an object"
         return (Opaque(kind="message", problem=what, record=record, raw=item),)
-    return _Writer(item, record, story, beside).events()
+    return _Writer(item, record, story, beside).events(story.calls.get(index, ()))
 
 
 class _Writer:
     """Turns one message into events."""
 
-    __slots__ = ("beside", "called", "interrupted", "is_summary", "item", "record", "role", "story")
+    __slots__ = ("beside", "interrupted", "is_summary", "item", "record", "role", "story")
 
     def __init__(self, item: JsonObject, record: str, story: Story, beside: Beside) -> None:
         self.item = item
@@ -175,14 +191,13 @@ class _Writer:
         self.story = story
         self.beside = beside
         self.role: Role = item["role"]
-        self.called = calls(item)
         self.interrupted: Labels = ("interrupted",) if beside.cancelled else ()
         # What compaction left: all its texts are that then.
         self.is_summary = self.role == "user" and injected.is_summary(_first_text(item))
 
-    def events(self) -> list[Event]:
-        beside = self.beside
-        odd = _oddities(self.item, self.called, self.story)
+    def events(self, called: Sequence[Called]) -> list[Event]:
+        record, role, beside = self.record, self.role, self.beside
+        odd = _oddities(self.item, called, self.story)
         content, labels = self._content()
         found: list[Event] = []
         if odd:  # what can be read of it follows
@@ -190,10 +205,10 @@ class _Writer:
             found.append(Opaque(kind="message", problem=problem, raw=self.item, **self._place()))
         found.append(
             _message(
-                record=self.record,
+                record=record,
                 at=beside.at,
-                message=self.record,
-                role=self.role,
+                message=record,
+                role=role,
                 labels=labels,
                 raw=None if odd else self.item,
                 usage=beside.usage,
@@ -201,11 +216,21 @@ class _Writer:
             )
         )
         found += beside.inner
-        if self.role == "tool":
+        if role == "tool":
             found.append(self._result())
         found += content
-        for id_, name, stored in self.called:
-            found.append(self._call(id_, name, stored))
+        for id_, name, stored in called:
+            found.append(
+                _call(
+                    call=id_,
+                    name=name,
+                    input=arguments(stored),
+                    record=record,
+                    at=beside.called.get(id_),
+                    message=record,
+                    role=role,
+                )
+            )
             if name in SUBAGENT_TOOLS:
                 found += self._subagent(id_, name, stored)
         return found
@@ -224,6 +249,8 @@ class _Writer:
             told.append(mark)
         content = self.item.get("content")
         if isinstance(content, str):
+            if self.role == "tool":  # told by its `ToolResult`
+                return told, self.interrupted
             texts = self._text(content, told)
         else:
             for part in array(content):
@@ -233,7 +260,7 @@ class _Writer:
                     self._text(part, told)
                 elif isinstance(url := _image_url(part), str):
                     told.append(_attachment(url, self._place()))
-        if not texts or not all("synthetic" in labels for labels in texts):
+        if not all(texts) or not texts or not all("synthetic" in labels for labels in texts):
             return told, self.interrupted
         return told, tuple(dict.fromkeys(label for labels in texts for label in labels))
 
@@ -241,14 +268,20 @@ class _Writer:
         """Tell a text; the labels of its pieces."""
         if self.role == "tool":  # told by its `ToolResult`
             return []
+        record, role, interrupted = self.record, self.role, self.interrupted
+        if injected.is_own(text, role) and not self.is_summary and not self.story.shared:
+            told.append(
+                _text(text=text, record=record, message=record, role=role, labels=interrupted)
+            )
+            return [()]
         pieces = self._pieces(text)
         told += [
             _text(
                 text=piece.text,
-                record=self.record,
-                message=self.record,
-                role=self.role,
-                labels=(*piece.labels, *self.interrupted),
+                record=record,
+                message=record,
+                role=role,
+                labels=(*piece.labels, *interrupted),
             )
             for piece in pieces
         ]
@@ -260,17 +293,6 @@ class _Writer:
         if self.story.shared and text == injected.NO_TEXT:
             return [injected.Piece(text, injected.NO_TEXT_LABELS)]
         return injected.pieces(text, self.role)
-
-    def _call(self, call: str, name: str, stored: Json) -> ToolCall:
-        return _call(
-            call=call,
-            name=name,
-            input=arguments(stored),
-            record=self.record,
-            at=self.beside.called.get(call),
-            message=self.record,
-            role=self.role,
-        )
 
     def _result(self) -> ToolResult:
         call = string(self.item.get("tool_call_id")) or ""
@@ -334,19 +356,21 @@ def _attachment(url: str, place: dict[str, Json]) -> Attachment:
     return Attachment(mime=data[1] or None, data=url[data.end() :], **place)
 
 
-def _oddities(item: JsonObject, called: Sequence[tuple[str, str, Json]], story: Story) -> list[str]:
+def _oddities(item: JsonObject, called: Sequence[Called], story: Story) -> list[str]:
     """What of a message cannot be told as an event of its own."""
     found: list[str] = []
     content = item.get("content")
-    if "content" not in item:
-        found.append("a message without content")
+    if content is None:
+        if "content" not in item:
+            found.append("a message without content")
     elif not isinstance(content, str):
         found += _odd_content(content)
-    if not isinstance(item.get("tool_calls"), list) and item.get("tool_calls") is not None:
-        found.append("tool calls that are no list")
-    for id_, name, _ in called:
-        if not id_ or not name:
-            found.append("a tool call without an id or a name")
+    if "tool_calls" in item:
+        if not isinstance(item["tool_calls"], list) and item["tool_calls"] is not None:
+            found.append("tool calls that are no list")
+        for id_, name, _ in called:
+            if not id_ or not name:
+                found.append("a tool call without an id or a name")
     if item["role"] == "tool" and not story.shared and not _is_named(item):
         found.append("a tool result without the id of its call")
     return found
@@ -357,7 +381,7 @@ def _is_named(item: JsonObject) -> bool:
 
 
 def _odd_content(content: Json) -> Iterator[str]:
-    if content is not None and not isinstance(content, list):
+    if not isinstance(content, list):
         yield f"content that is a JSON {jsonio.json_type(content)}"
     for part in array(content):
         if not _is_text(part) and not isinstance(_image_url(part), str):

@@ -316,7 +316,7 @@ def _start(entry: Entry) -> tuple[str, str, str]:
     return entry.call, name, str(entry.payload.get("args"))
 
 
-def _calls(item: Json) -> list[tuple[str, str, Json]]:
+def _calls(item: Json) -> list[records.Called]:
     return records.calls(item) if isinstance(item, dict) else []
 
 

@@ -522,6 +522,14 @@ def test_a_compaction_is_marked_and_its_summary_is_nobodys_words() -> None:
     assert said(found)[0] == "Question three?"
 
 
+def test_all_parts_of_what_compaction_left_are_that(tmp_path: Path) -> None:
+    parts = [{"type": "text", "text": "[Previous conversation summary]\nA"}, "B",
+             {"type": "text", "text": "C"}]  # fmt: skip
+    found = told(tmp_path, {"role": "user", "content": parts})
+    labels = ("synthetic", "summary", "inferred")
+    assert [(e.text[-1], e.labels) for e in only(Text, found)] == [(c, labels) for c in "ABC"]
+
+
 def test_injected_messages_are_the_tools_but_for_what_the_person_typed() -> None:
     assert said(events("home", "JcbxFs8gYyp0")) == ["calc.py", "quantum sorting", "Go on then"]
 
@@ -568,6 +576,11 @@ def test_statuses_come_from_the_documented_texts() -> None:
         ("edit_file", "Tool blocked by hook: lint", "error"),
         ("run_command", 'Permission denied: tool "run_command"', "error"),
         ("run_command", "Permission denied while reading x", "ok"),
+        ("edit_file", "User declined this action.", "error"),
+        ("edit_file", "User declined this action. Twice.", "ok"),
+        ("browser_open", "Denied by browser policy: no", "error"),
+        ("run_command", "Denied shell browser automation command", "error"),
+        ("browser_open", "Failed to spawn Opta Browser session: no", "error"),
         ("read_file", "[Tool result truncated: 300 chars, first line: Error: no]", "error"),
         ("spawn_agent", "Sub-agent result (2 tool calls, 3s):\nfound", "ok"),
         ("spawn_agent", "[ERROR] Sub-agent result (2 tool calls, 3s):\nno", "error"),
@@ -635,6 +648,18 @@ def test_a_subagent_has_no_transcript() -> None:
     assert agent.prompt == "Find where add is defined"
     assert agent.result.startswith("Sub-agent result (0 tool calls, 0.0s):")
     assert agent.status == "ok"
+
+
+def test_a_subagents_result_may_stand_before_its_call(tmp_path: Path) -> None:
+    function = {"name": "spawn_agent", "arguments": '{"task": "look"}'}
+    asked = {
+        "role": "assistant",
+        "content": None,
+        "tool_calls": [{"id": "c", "function": function}],
+    }
+    found = told(tmp_path, {"role": "tool", "tool_call_id": "c", "content": "[ERROR] no"}, asked)
+    (agent,) = only(Subagent, found)
+    assert (agent.prompt, agent.result, agent.status) == ("look", "[ERROR] no", "ok")
 
 
 def test_a_call_without_a_result_stays_open(tmp_path: Path) -> None:
