@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate
+from operator import gt
 
 from adapters.clacky import header
 from adapters.clacky.entry import AnyEntry
@@ -26,28 +27,29 @@ def account_for_order(
         entries: as they will be read.
         answers: which result answers which call, see `finder.writing.answers`.
     """
-    places = _places(events, answers)
+    places = dict(zip(map(id, events), range(len(events)), strict=True))
     told = {id(e): e for entry in entries for e in entry.events if id(e) in places}
-    order = [places[event] for event in told]
-    least = list(accumulate(reversed(order), min))  # of it and what follows
-    most = accumulate(order, max)  # of it and what went before
-    for event, place, low, high in zip(told.values(), order, reversed(least), most, strict=True):
-        if low < place or place < high:
-            report.changed(event, "order", note=_MOVED)
+    # What came of a call stands with it, wherever it was told.
+    results = {id(events[result]) for result in answers.values()}
+    for call, result in answers.items():
+        for following in came_with(events, result):
+            places[id(events[following])] = call
+    standing = [event for known, event in told.items() if known not in results]
+    _account_for_moved(standing, [places[id(event)] for event in standing], report)
     before = _words_before(event for event in events if id(event) in told)
     for result, words in _words_before(told.values()).items():
         if before[result] != words:
             report.changed(told[result], "order", note=_MOVED)
 
 
-def _places(events: Sequence[Event], answers: Mapping[int, int]) -> dict[int, float]:
-    """Where each event stands, by `id()`; what belongs to a call stands with it."""
-    places = {id(event): float(place) for place, event in enumerate(events)}
-    for call, result in answers.items():
-        places[id(events[result])] = call + 0.25
-        for following in came_with(events, result):
-            places[id(events[following])] = call + 0.5
-    return places
+def _account_for_moved(told: Sequence[Event], order: Sequence[int], report: Report) -> None:
+    if not any(map(gt, order, order[1:])):
+        return
+    least = list(accumulate(reversed(order), min))  # of it and what follows
+    most = accumulate(order, max)  # of it and what went before
+    for event, place, low, high in zip(told, order, reversed(least), most, strict=True):
+        if low < place or place < high:
+            report.changed(event, "order", note=_MOVED)
 
 
 def _words_before(events: Iterable[Event]) -> dict[int, int | None]:
@@ -55,10 +57,10 @@ def _words_before(events: Iterable[Event]) -> dict[int, int | None]:
     last: int | None = None
     found: dict[int, int | None] = {}
     for event in events:
-        if event.type in _SPOKEN:
-            last = id(event)
-        elif event.type == "tool_result":
+        if event.type == "tool_result":
             found[id(event)] = last
+        elif event.type in _SPOKEN:
+            last = id(event)
     return found
 
 

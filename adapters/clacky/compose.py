@@ -48,7 +48,7 @@ class Composer:
         self.entries: list[AnyEntry] = []
         self.answers = answers(events)
         self._reasons = Reasons(report, _roles(events))
-        self._place = {id(event): place for place, event in enumerate(events)}
+        self._place = dict(zip(map(id, events), range(len(events)), strict=True))
         self._result_of: dict[int, ToolResult] = {}  # by the call's `id()`
         self._call_of: dict[int, Event] = {}  # by the result's
         self._state: State = "live"
@@ -369,7 +369,7 @@ def _roles(events: Sequence[Event]) -> dict[int, Role | None]:
     message: Message | None = None
     for event in events:
         role = event.role
-        if isinstance(event, Message):
+        if event.type == "message":
             message = event
         elif not role and message is not None and event.message in (None, message.record):
             role = message.role

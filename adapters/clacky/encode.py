@@ -329,6 +329,8 @@ def _account_for_messages(report: Report) -> None:
     for name in ("at", "role", "usage", "cost"):
         for kind in ALTERED:
             report.rule(kind, "message", name, split)
+    for name in ("started", "title"):
+        report.rule("dropped", "tool_result", name, "OpenClacky keeps only what came back")
     uncounted = "OpenClacky does not count these tokens"
     report.rule("dropped", "message", "usage.reasoning", uncounted)
     flagged = "OpenClacky flags a message by what is said in it"

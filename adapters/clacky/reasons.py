@@ -176,11 +176,6 @@ class Reasons:
     def result_fields(self, event: ToolResult) -> None:
         """What no result has, live or archived."""
         self.role(event, "tool")
-        kept = "OpenClacky keeps only what came back"
-        if event.started is not None:
-            self.report.dropped(event, "started", note=kept)
-        if event.title is not None:
-            self.report.dropped(event, "title", note=kept)
         if event.output is None:
             note = "every call needs a result: this one's has no text yet"
             self.report.invented(event, "output", note=note)

@@ -38,7 +38,7 @@ from finder.places import Places
 from finder.registry import Registry
 from finder.staging import Tried, laid_out, tried
 from finder.testing import stores_below
-from finder.writing import Plan
+from finder.writing import File, Plan
 from tests.generated import trees
 
 from .clacky_demands import breaks, unfit
@@ -75,6 +75,10 @@ def story(*events: Event) -> list[Event]:
     return told
 
 
+def content(file: File) -> bytes:
+    return b"".join(file.pieces)
+
+
 def attempt(*events: Event, session: Session = SESSION, plan: Plan | None = None) -> Tried:
     """Encode and read back; fails where something differs without a reason."""
     done = tried(CLACKY, session, story(*events), plan=plan or plan_of(session))
@@ -84,14 +88,14 @@ def attempt(*events: Event, session: Session = SESSION, plan: Plan | None = None
 
 def document(done: Tried) -> JsonObject:
     """The session's file; fails where the program would not go on from it."""
-    record: JsonObject = json.loads(done.draft.files[-1].data)
+    record: JsonObject = json.loads(content(done.draft.files[-1]))
     assert list(unfit(record)) == []
     return record
 
 
 def archive(done: Tried) -> str:
     (file,) = done.draft.files[:-1]
-    return file.data.decode()
+    return content(file).decode()
 
 
 def messages(*events: Event, **more: Any) -> list[JsonObject]:
@@ -631,8 +635,8 @@ def test_golden() -> None:
     for file, name in zip(done.draft.files, ("archive.md", "session.json"), strict=True):
         path = GOLDEN / name
         if os.environ.get("FINDER_UPDATE"):
-            path.write_bytes(file.data)
-        assert path.read_bytes() == file.data
+            path.write_bytes(content(file))
+        assert path.read_bytes() == content(file)
     document(done)
 
 
@@ -672,9 +676,9 @@ def test_the_file_is_the_one_that_was_read(tmp_path: Path) -> None:
         *archives, file = done.draft.files
         for models in before.get("config", {}).get("models", ()):
             models.pop("api_key", None)
-        assert json.loads(file.data) == before
+        assert json.loads(content(file)) == before
         for one in archives:
-            assert (path.parent / Path(one.path).name).read_bytes() == one.data
+            assert (path.parent / Path(one.path).name).read_bytes() == content(one)
         if "_" not in path.name:
             assert Path(file.path).name == path.name
 
@@ -692,7 +696,7 @@ def test_a_session_comes_back_from_the_trash() -> None:
     assert "trashed" in session.labels
     done = tried(CLACKY, session, events, plan=plan_of(session))
     assert "trashed" not in done.session.labels
-    assert "deleted_at" not in json.loads(done.draft.files[-1].data)
+    assert "deleted_at" not in json.loads(content(done.draft.files[-1]))
     assert losses(done) == {("lowered", "session", "labels.trashed")}
 
 
@@ -701,7 +705,7 @@ def test_a_stray_archive_becomes_a_session_of_its_own() -> None:
     assert session.raw is None
     done = tried(CLACKY, session, events, plan=plan_of(session))
     assert done.unexplained == []
-    record = json.loads(done.draft.files[-1].data)
+    record = json.loads(content(done.draft.files[-1]))
     assert list(unfit(record)) == []
     assert record["session_id"] != session.ref.id
     assert not any("compacted" in event.labels for event in done.events)
@@ -747,7 +751,7 @@ def _has_archive(events: Sequence[Event]) -> bool:
 def test_keys_are_neither_written_nor_marked() -> None:
     session, events = only("models-key", "")
     done = tried(CLACKY, session, events, plan=plan_of(session))
-    text = done.draft.files[-1].data.decode()
+    text = content(done.draft.files[-1]).decode()
     assert "sk-" not in text
     assert "[redacted]" not in text
     assert losses(done) == {("dropped", "session", "raw")}
