@@ -39,8 +39,9 @@ _OPENINGS = (
     "Your previous reply contained tool-call XML written as text ",
     "[Compressed conversation summary — previous turns archived]",
 )
+_ASKING = ("STOP. The user has a question", "The user has a question")
 # How all that is known by its words begins.
-_BEGINNINGS = ("[", "CRITICAL: ", "Your previous reply ", "STOP. The user has ", "The user has ")
+_BEGINNINGS = ("[", "CRITICAL: ", "Your previous reply ", *_ASKING)
 _FILE_BLOCK = r"\[File: [^\n]+\]\nType: "
 _FEEDBACK = (
     r"((?:STOP\. )?The user has a question/feedback for you: )(.*)"
@@ -93,9 +94,11 @@ def pieces(text: str, role: Role, *, flagged: bool, shown: str | None = None) ->
     """
     if not text:
         return []
+    if not flagged and not shown and is_own(text):  # as nearly always
+        return [Piece(text, role, ())]
     by_tool: Labels = ("synthetic",) if flagged else ("synthetic", "inferred")
-    feedback = re.fullmatch(_FEEDBACK, text, re.DOTALL) if role == "user" else None
-    if feedback:
+    asks = role == "user" and text.startswith(_ASKING)
+    if asks and (feedback := re.fullmatch(_FEEDBACK, text, re.DOTALL)):
         before, said, after = feedback.groups()
         return _joined(before, said, after, by_tool)
     if flagged:

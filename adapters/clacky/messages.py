@@ -39,7 +39,7 @@ from finder.model import (
 # Of these a story has very many.
 _message, _text, _call, _counted = maker(Message), maker(Text), maker(ToolCall), maker(Usage)
 _reasoning = maker(Reasoning)
-_ROLES = ("user", "assistant", "system", "tool")
+_ROLES = ("tool", "assistant", "user", "system")  # by how many messages they have
 # The keys by which a message is more than what its content and its calls are.
 _MARKS = injected.FLAGS | {"interrupted", "truncated", "display_files", "display_text"}
 
@@ -358,10 +358,9 @@ def unanswered(messages: list[Json], labels: Labels) -> dict[tuple[int, int], La
                 pending[call] = (index, count)
         if not pending:
             continue
-        if message.get("role") == "tool":
-            pending.pop(string(message.get("tool_call_id")) or "", None)
-        content = message.get("content")
-        if isinstance(content, list):
+        if "tool_call_id" in message and message.get("role") == "tool":
+            pending.pop(string(message["tool_call_id"]) or "", None)
+        if isinstance(content := message.get("content"), list):
             for block in content:
                 pending.pop(string(mapping(block).get("tool_use_id")) or "", None)
     found.update(pending.values())

@@ -37,8 +37,9 @@ _DENIED = "Tool use denied by user"
 _MISSING = "Tool result missing (interrupted)"
 _SUBAGENT_STOPPED = "was interrupted by the user before completing.]"
 _SUBAGENT_SUMMARY = "[SUBAGENT SUMMARY]"
-# How a result begins that tells of more than what came back.
+# How a result begins or ends that may tell of more than what came back.
 _TELLING = ("{", _SUBAGENT_SUMMARY)
+_ENDING = ("]", _END_OF_REMINDER)
 _CUT = (  # each ends in a bracket
     r"\n\[Content truncated - exceeded \d+ characters\]\Z"
     r"|\n\n\[Tool result truncated: \d+ chars total[^\]]*\]\Z"
@@ -122,7 +123,7 @@ def events(
 
 def _is_plain(output: str) -> bool:
     """Whether a text is plainly no JSON object, and has nothing of the tool's own in it."""
-    if output.startswith(_TELLING) or output.endswith(("]", _END_OF_REMINDER)):
+    if output.startswith(_TELLING) or output.endswith(_ENDING):
         return False
     return not output[-1:].isspace() or not output.rstrip().endswith("]")
 

@@ -24,7 +24,7 @@ _KEYS = (b'"created_at"', b'"working_dir"')
 
 def is_ours(name: str) -> bool:
     """Whether Clacky names its files so."""
-    return bool(re.fullmatch(_SESSION_NAME, name) or re.fullmatch(_ARCHIVE_NAME, name))
+    return is_session(name) or is_archive(name)
 
 
 def is_session(name: str) -> bool:
@@ -32,7 +32,12 @@ def is_session(name: str) -> bool:
 
 
 def is_archive(name: str) -> bool:
-    return bool(re.fullmatch(_ARCHIVE_NAME, name))
+    return _archive_name(name) is not None
+
+
+def _archive_name(name: str) -> re.Match[str] | None:
+    """An archive's base and number."""
+    return re.fullmatch(_ARCHIVE_NAME, name) if name.endswith(".md") else None
 
 
 def begins_as_session(head: bytes) -> bool:
@@ -54,13 +59,13 @@ class File(NamedTuple):
     @property
     def base(self) -> str:
         """What a session and its archives have in common: the name without what follows id8."""
-        found = re.fullmatch(_ARCHIVE_NAME, self.name)
+        found = _archive_name(self.name)
         return found[1] if found else self.path.stem
 
     @property
     def number(self) -> int:
         """An archive's number, 0 if it has none."""
-        found = re.fullmatch(_ARCHIVE_NAME, self.name)
+        found = _archive_name(self.name)
         return int(found[2]) if found else 0
 
     def read(self) -> bytes:

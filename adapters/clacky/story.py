@@ -97,7 +97,7 @@ def events(record: JsonObject, archives: list[Archive]) -> Iterator[Event]:
     stored = array(record.get("messages"))
     summaries = _summaries(stored) if archives else []
     for index, value in enumerate(stored):
-        message = mapping(value)
+        message = value if isinstance(value, dict) else {}
         for one in _due(waiting, message, index, summaries) if waiting else ():
             waiting.remove(one)
             yield from archive.events(one)

@@ -44,7 +44,7 @@ _QUOTES = (
     r"|Research mode activated\. Research topic: )"
 )
 # What is appended to a person's words: a block per @file, a note per trigger, a daemon's demand.
-_APPENDED = re.compile(
+_APPENDED = (
     r'\n\n(?:<file path="[^"\n]*">\n'
     r"|\[System: (?:Trigger router resolved mode|Browser trigger is active)"
     r"|Output requirement: (?:respond in plain text only\.|return valid JSON only\.))"
@@ -127,7 +127,7 @@ def _user_pieces(text: str) -> Iterator[Piece]:
 
 
 def _with_appended(text: str) -> Iterator[Piece]:
-    starts = [match.start() for match in _APPENDED.finditer(text)]
+    starts = [match.start() for match in re.finditer(_APPENDED, text)]
     cuts = starts[:1]
     for start in starts[1:]:
         # A file may quote such a beginning: only where one ends does the next begin.

@@ -20,8 +20,8 @@ from finder.jsonio import mapping, string
 from finder.model import Event, JsonObject, Label, Message, Opaque, Problem, Ref, Session
 
 _TOOL = "opta"
-_DIRECTORY = re.compile(r"^Working directory: (.+)$", re.MULTILINE)
-_IN_HOME = re.compile(r"(?:/home/|/Users/|[A-Za-z]:[\\/]Users[\\/])[^\\/]+[\\/](.+)")
+_DIRECTORY = r"(?m)^Working directory: (.+)$"
+_IN_HOME = r"(?:/home/|/Users/|[A-Za-z]:[\\/]Users[\\/])[^\\/]+[\\/](.+)"
 
 
 @dataclass(slots=True)
@@ -163,7 +163,7 @@ def _here(directory: str, store: Path) -> list[Path]:
     found = []
     if Path(directory).is_absolute() and not directory.startswith(("//", "\\\\")):
         found.append(Path(directory))  # but never over a network
-    in_home = _IN_HOME.fullmatch(directory)
+    in_home = re.fullmatch(_IN_HOME, directory)
     if in_home and ".." not in directory and store.parent.name in {".config", "Roaming"}:
         levels = 1 if store.parent.name == ".config" else 2
         found.append(store.parents[levels].joinpath(*re.split(r"[\\/]", in_home[1])))
@@ -263,7 +263,7 @@ def _working_directory(items: list[object]) -> str | None:
     first = items[0] if items else None
     if not isinstance(first, dict) or first.get("role") != "system":
         return None
-    match = _DIRECTORY.search(records.text_of(first))
+    match = re.search(_DIRECTORY, records.text_of(first))
     return match[1] if match else None
 
 
