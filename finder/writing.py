@@ -253,10 +253,10 @@ _TOGETHER = 4  # so few that they stay in the processor's caches
 
 def _items(values: Sequence[Json]) -> Iterator[bytes]:
     for at in range(0, len(values), _TOGETHER):
-        text = jsonio.dumps(values[at : at + _TOGETHER], indent=True)
+        text = jsonio.dumps([values[at : at + _TOGETHER]], indent=True)
         yield b"," if at else b"["
         # What is nested too deeply is not set in at all.
-        yield _set_in(text[1:-2] if text.startswith(b"[\n") else text[1:-1])
+        yield text[5:-6] if text.startswith(b"[\n  [") else text[2:-2]
     yield b"\n  ]"
 
 
