@@ -275,8 +275,9 @@ def _once(
     calls = False
     for at in range(start, len(side)):
         item = side[at]
-        event = item.event
-        if event.type not in _ALIKE and _is_telling(event) and id(event) not in known:
+        if id(item.event) in known:
+            continue
+        if item.call is not None or _is_telling(item.event):
             key = key_of(item)
             if places.setdefault(key, at) != at:
                 again.add(key)

@@ -209,8 +209,8 @@ def _session_object(
     """All but the messages."""
     live = [entry for entry in entries if entry.state != "archived"]
     undone = UNDONE if any(entry.state == "hidden" for entry in live) else 0
-    usages = [made.token_usage(entry.message) for entry in entries if entry.message is not None]
-    costs = [usage["cost"] or 0.0 for usage in usages if usage is not None]
+    known = (made.cost(entry.message) for entry in entries if entry.message is not None)
+    costs = [cost for cost in known if cost]
     directory = plan.directory if plan.directory is not None else session.directory
     if directory is None:
         report.rule("invented", "session", "directory", "the folder that OpenClacky is run in")

@@ -101,7 +101,6 @@ def token_usage(message: Message) -> JsonObject | None:
         return None
     usage = message.usage or Usage()
     added = (usage.input or 0) + (usage.output or 0) if usage.total is None else usage.total
-    cost = message.cost if message.cost is not None and isfinite(message.cost) else None
     return {
         "delta_tokens": added,
         "prompt_tokens": usage.input,
@@ -109,5 +108,10 @@ def token_usage(message: Message) -> JsonObject | None:
         "total_tokens": usage.total,
         "cache_write": usage.cache_write or 0,
         "cache_read": usage.cache_read or 0,
-        "cost": cost,
+        "cost": cost(message),
     }
+
+
+def cost(message: Message) -> float | None:
+    """What an answer cost, as a number that JSON has."""
+    return message.cost if message.cost is not None and isfinite(message.cost) else None
