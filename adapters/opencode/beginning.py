@@ -30,12 +30,13 @@ def beginning(fetch: Fetch, first: int) -> list[StoredMessage] | None:
     """
     read = fetch.reader("message")
     rows = fetch("message", "session_id", *IN_ORDER, most=first + 1)
-    early = [message_of(one, {}) for one in map(read, rows)]
+    early = [message_of(one, {}) for one in read(rows)]
     if len(early) <= first or _hang_on_later(early):
         return None
     known = {message.id for message in early}
     rows = fetch("message", "session_id", *IN_ORDER, where=_MAY_BE_SUMMARY)
-    later = (message_of(read(row), {}) for row in rows if str(text(row["id"])) not in known)
+    others = read(row for row in rows if str(text(row["id"])) not in known)
+    later = (message_of(one, {}) for one in others)
     found = [*early, *(message for message in later if is_summary(message))]
     # What a summary answers has a part that says from where on the context was left.
     asked = {_answered(message) for message in found if is_summary(message)}
@@ -43,7 +44,7 @@ def beginning(fetch: Fetch, first: int) -> list[StoredMessage] | None:
     parts = parts_of(fetch, fetch.having("part", "message_id", owners, " ORDER BY id"))
     unread = asked - {message.id for message in found}
     answered = fetch.having("message", "id", list(unread))
-    prompts = [message_of(one, parts) for one in map(read, answered)]
+    prompts = [message_of(one, parts) for one in read(answered)]
     return [
         *(replace(message, parts=parts_for(message.raw["id"], parts)) for message in found),
         *(message for message in prompts if message.raw["session_id"] == fetch.session),

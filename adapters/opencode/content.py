@@ -143,7 +143,7 @@ def _session_record(fetch: Fetch, ref: Ref) -> JsonObject:
 def _rows(fetch: Fetch) -> list[v2.StoredRow]:
     """The rows of ``session_message`` that are no messages besides."""
     rows = fetch("session_message", "session_id", "seq", "time_created", "id")
-    found = [row_of(one) for one in map(fetch.reader("session_message"), rows)]
+    found = [row_of(one) for one in fetch.reader("session_message")(rows)]
     same = fetch.having("message", "id", [row.id for row in found])
     known = {str(row["id"]) for row in same if column(row, "session_id") == fetch.session}
     return [row for row in found if row.id not in known]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import groupby
 from operator import itemgetter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from adapters.opencode import v2
 from adapters.opencode.rows import JSON_COLUMNS, Reader, Record, data_of, text
@@ -21,6 +21,9 @@ from finder.model import Json
 IN_ORDER = ("time_created", "id")  # of messages
 # By the id of their message, what reads them in order.
 Parts = Mapping[Json, Callable[[], Iterator[StoredPart]]]
+
+Values = sqlite3.Row | tuple[Any, ...]
+"""Those of a row, in the order of the columns."""
 
 _message = maker(StoredMessage)
 
@@ -69,6 +72,12 @@ class Fetch(NamedTuple):
             query = f"{self.select(table)} WHERE {key} IN ({marks}){more}"
             yield from self.connection.execute(query, some)
 
+    def tuples(self, query: str) -> list[tuple[Any, ...]]:
+        """What a query gives that names the session `?1`, without the names of the columns."""
+        cursor = self.connection.execute(query, (self.session,))
+        cursor.row_factory = None
+        return cursor.fetchall()
+
     def reader(self, table: str) -> Reader:
         """What makes records of a table's rows."""
         return Reader(table, self.tables.get(table, ()))
@@ -92,12 +101,12 @@ def messages(fetch: Fetch) -> tuple[list[StoredMessage], list[StoredPart]]:
     """All messages with their parts, and the parts whose message is gone."""
     parts = parts_of(fetch, _parts(fetch))
     rows = fetch("message", "session_id", *IN_ORDER)
-    found = [message_of(one, parts) for one in map(fetch.reader("message"), rows)]
+    found = [message_of(one, parts) for one in fetch.reader("message")(rows)]
     known = {message.raw["id"] for message in found}
     return found, [part for of, read in parts.items() if of not in known for part in read()]
 
 
-def _parts(fetch: Fetch) -> list[sqlite3.Row]:
+def _parts(fetch: Fetch) -> Sequence[Values]:
     """Parts by their message's session; those of no message by their own."""
     columns = fetch.tables.get("part", ())
     if "message_id" not in columns or "session_id" not in fetch.tables.get("message", ()):
@@ -108,7 +117,7 @@ def _parts(fetch: Fetch) -> list[sqlite3.Row]:
         f"{select} WHERE message_id IN (SELECT id FROM message WHERE session_id = ?1)"
         " ORDER BY message_id, id"
     )
-    found = fetch.connection.execute(query, session).fetchall()
+    found = fetch.tuples(query)
     if "session_id" not in columns:
         return found
     # To look for the message of each takes far longer than to count whether any is left.
@@ -121,16 +130,16 @@ def _parts(fetch: Fetch) -> list[sqlite3.Row]:
             " AND NOT EXISTS (SELECT 1 FROM message WHERE message.id = part.message_id)"
             " ORDER BY message_id, id"
         )
-        found += fetch.connection.execute(query, session)
+        found += fetch.tuples(query)
     return found
 
 
-def parts_of(fetch: Fetch, rows: Iterable[sqlite3.Row]) -> Parts:
+def parts_of(fetch: Fetch, rows: Iterable[Values]) -> Parts:
     """Rows of ``part`` by the message that they belong to."""
     read, columns = fetch.reader("part"), fetch.tables.get("part", ())
     there = "message_id" in columns
     message_of = itemgetter(columns.index("message_id")) if there else lambda _: None
-    found: dict[Json, list[sqlite3.Row]] = {}
+    found: dict[Json, list[Values]] = {}
     for message, own in groupby(rows, message_of):  # mostly they are in this order
         found.setdefault(text(message), []).extend(own)
     return {message: partial(_read, read, own) for message, own in found.items()}
@@ -142,8 +151,8 @@ def parts_for(message: Json, parts: Parts) -> Iterable[StoredPart]:
     return () if read is None else ReadLater(read)
 
 
-def _read(read: Reader, rows: list[sqlite3.Row]) -> Iterator[StoredPart]:
-    return map(part_of, map(read, rows))
+def _read(read: Reader, rows: list[Values]) -> Iterator[StoredPart]:
+    return map(part_of, read(rows))
 
 
 def message_of(found: Record, parts: Parts) -> StoredMessage:

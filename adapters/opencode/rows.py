@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from finder import jsonio
@@ -32,27 +32,31 @@ class Reader:
         self._empty: JsonObject = {"table": table, **dict.fromkeys(columns)}
         self._columns = [(column, column in JSON_COLUMNS[table]) for column in columns]
 
-    def __call__(self, row: Iterable[Any]) -> Record:
-        """A row as ``{"table": …, column: value, …}``, and what is wrong with it, if anything.
+    def __call__(self, rows: Iterable[Iterable[Any]]) -> Iterator[Record]:
+        """Each row as ``{"table": …, column: value, …}``, and what is wrong with it, if anything.
 
         A column that should hold JSON and does not keeps its text.
         """
-        found, problem = self._empty.copy(), None
-        for (column, in_json), value in zip(self._columns, row, strict=True):
-            if in_json and value and type(value) in _TEXTS:
-                try:
-                    found[column] = jsonio.loads(value)
-                except ValueError as error:
-                    found[column] = text(value)
-                    problem = problem or f"column {column} is not valid JSON: {error}"
-            else:
-                found[column] = text(value) if type(value) is bytes else value
-        return found, problem
+        empty, columns = self._empty, self._columns
+        for row in rows:
+            problem: str | None = None
+            found = empty.copy()
+            # A row has all columns; to have that looked at takes as long as some of its values.
+            for (column, in_json), value in zip(columns, row):  # noqa: B905
+                if in_json and value and type(value) in _TEXTS:
+                    try:
+                        found[column] = jsonio.loads(value)
+                    except ValueError as error:
+                        found[column] = text(value)
+                        problem = problem or f"column {column} is not valid JSON: {error}"
+                else:
+                    found[column] = text(value) if type(value) is bytes else value
+            yield found, problem
 
 
 def record(table: str, row: sqlite3.Row) -> Record:
     """One row by itself; see `Reader`."""
-    return Reader(table, row.keys())(row)
+    return next(Reader(table, row.keys())([row]))
 
 
 def text(value: Json | bytes) -> Json:
