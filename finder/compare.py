@@ -378,23 +378,27 @@ def _name(child: Ref | None, ids: Mapping[Ref, str]) -> str | None:
 
 def _sharing(source: Iterable[Event]) -> Callable[[Event], Event]:
     texts: dict[str, str] = {}
-    of_calls: dict[tuple[str, str | None], Json] = {}
+    of_calls: dict[str, dict[str | None, Json]] = {kind: {} for kind in _OF_CALL}
     for event in source:
-        if field := _OF_CALL.get(event.type):
-            of_calls[event.type, event.call] = getattr(event, field)  # type: ignore[union-attr]
-        for name in _LARGE.get(event.type, ()):
+        kind = event.type
+        if kind in _OF_CALL:
+            of_calls[kind][event.call] = getattr(event, _OF_CALL[kind])  # type: ignore[union-attr]
+            continue
+        for name in _LARGE.get(kind, ()):
             if text := getattr(event, name):
                 texts[text] = text
 
     def share(event: Event) -> Event:
-        if field := _OF_CALL.get(event.type):
-            known = of_calls.get((event.type, event.call))  # type: ignore[union-attr]
-            if known is not None and jsonio.same(known, getattr(event, field)):
-                setattr(event, field, known)
-        for name in _LARGE.get(event.type, ()):
-            text = getattr(event, name)
-            if text in texts:
-                setattr(event, name, texts[text])
+        kind = event.type
+        if kind in _OF_CALL:
+            name, known = _OF_CALL[kind], of_calls[kind].get(event.call)  # type: ignore[union-attr]
+            if known is not None and jsonio.same(known, getattr(event, name)):
+                setattr(event, name, known)
+            return without_record(event)
+        for name in _LARGE.get(kind, ()):
+            known = texts.get(getattr(event, name))
+            if known is not None:
+                setattr(event, name, known)
         return without_record(event)
 
     return share
