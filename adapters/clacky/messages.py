@@ -71,11 +71,11 @@ def is_message(value: Json) -> bool:
 
 def events(value: Json, index: int, labels: Labels, told: Told) -> list[Event]:
     """The events of the message at a position; `labels` apply to all of them."""
-    record = f"messages[{index}]"  # as of `position`
-    if not isinstance(value, dict) or (role := value.get("role")) not in _ROLES:
+    record = position(index)
+    if not is_message(value):
         return [_no_message(value, record, labels)]
     message: JsonObject = value
-    content = message.get("content")
+    role, content = message["role"], message.get("content")
     at = header.from_seconds(message.get("created_at"))
     common: Common = {
         "record": record,
@@ -145,6 +145,7 @@ def _role(role: Role, blocks: list[Json]) -> Role:
 
 
 def _began(message: JsonObject) -> int | None:
+    """When an answer was begun, of which the end and how long it took are known."""
     latency = mapping(message["latency"])
     finished = header.from_seconds(latency.get("measured_at"))
     took = integer(latency.get("duration_ms"))
