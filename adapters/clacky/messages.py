@@ -38,7 +38,6 @@ from finder.model import (
 
 # Of these a story has very many.
 _message, _text, _call, _counted = maker(Message), maker(Text), maker(ToolCall), maker(Usage)
-_reasoning = maker(Reasoning)
 _ROLES = ("tool", "assistant", "user", "system")  # by how many messages they have
 # The keys by which a message is more than what its content and its calls are.
 _MARKS = injected.FLAGS | {"interrupted", "truncated", "display_files", "display_text"}
@@ -203,7 +202,7 @@ def _said(
     """What was thought, and what a message's content tells."""
     found: list[Event] = []
     if "reasoning_content" in message and (reasoning := string(message["reasoning_content"])):
-        found.append(_reasoning(**common, labels=labels, text=reasoning))
+        found.append(Reasoning(**common, labels=labels, text=reasoning))
     content = message.get("content")
     if message["role"] == "tool":
         call = string(message.get("tool_call_id")) or common["record"]
