@@ -10,8 +10,9 @@ half as long again, and half as much memory again, for a document of megabytes.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -62,12 +63,17 @@ _REFUSED = object()
 
 def _strictly(data: bytes | str | mmap) -> Json:
     """What msgspec makes of it; `_REFUSED` for what is not plainly JSON."""
-    import msgspec
-
     try:
-        return msgspec.json.decode(data)
+        return _parser()(data)
     except (ValueError, RecursionError):  # also a lone surrogate
         return _REFUSED
+
+
+@cache
+def _parser() -> Callable[[bytes | str | mmap], Json]:
+    import msgspec
+
+    return msgspec.json.Decoder().decode
 
 
 def _leniently(data: bytes | str) -> Json:
