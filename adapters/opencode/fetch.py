@@ -161,7 +161,7 @@ def message_of(found: Record, parts: Parts) -> StoredMessage:
     data, problem = data_of(found)
     return _message(
         id=str(raw["id"]),
-        info={**data, "id": raw["id"], "sessionID": raw["session_id"]},
+        info=data,
         raw=raw,
         parts=parts_for(raw["id"], parts),
         at=integer(raw.get("time_created")) or integer(mapping(data.get("time")).get("created")),
