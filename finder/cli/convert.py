@@ -12,7 +12,7 @@ from finder import delivery, jsonio, sidecar
 from finder.adapter import Adapter
 from finder.cli import declare, options
 from finder.cli.failure import tell_notes, tell_problems
-from finder.cli.get import located
+from finder.cli.locate import located
 from finder.cli.output import say, write_bytes, write_json
 from finder.cli.setting import Setting
 from finder.convert import Conversion, Tree, convert, tree_of

@@ -13,7 +13,7 @@ from finder.adapter import Resume
 from finder.cli import declare, options
 from finder.cli.failure import tell_problems
 from finder.cli.find import folder_spellings
-from finder.cli.get import located
+from finder.cli.locate import located
 from finder.cli.output import write_json
 from finder.cli.program import Command
 from finder.cli.setting import Setting, setting_of
