@@ -10,7 +10,8 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import NamedTuple
+
+from finder.namedtuple import NamedTuple
 
 
 class Places(NamedTuple):

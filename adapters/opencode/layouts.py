@@ -20,7 +20,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+
+from finder.namedtuple import NamedTuple
 
 # How deep session files lie below their folder. The published description says: anywhere.
 _DEPTHS = {"project": 0, "storage": 1, "published": 4}

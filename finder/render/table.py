@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from finder.model import Session
+from finder.namedtuple import NamedTuple
 from finder.render.text import cut, cut_start, home_short, line, padded, width
 
 if TYPE_CHECKING:
