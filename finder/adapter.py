@@ -13,10 +13,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from finder.model import Problem, Ref, Session
-from finder.namedtuple import NamedTuple
 from finder.places import Places
 
 if TYPE_CHECKING:  # searching writes nothing, so it does not pay for this

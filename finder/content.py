@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from finder.event import spoken
 from finder.model import (
@@ -28,7 +28,6 @@ from finder.model import (
     ToolCall,
     ToolResult,
 )
-from finder.namedtuple import NamedTuple
 from finder.words import Sought, Span, Term, folded
 
 Field = Literal["text", "reasoning", "input", "output", "file", "error", "notice", "unread"]

@@ -8,11 +8,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterator
 from itertools import chain, islice, product
-from typing import Any
+from typing import Any, NamedTuple
 
 from finder.find import Answer, Query, find, is_archived, looks_like_id
 from finder.library import Library
-from finder.namedtuple import NamedTuple
 from finder.words import folded
 
 _LEAST_OF_ID = 6  # characters of its own part

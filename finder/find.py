@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import islice
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from finder.adapter import Outline, Store, Want
 from finder.library import Below, Entry, Library
 from finder.match import Match
 from finder.model import Problem, Session
-from finder.namedtuple import NamedTuple
 
 if TYPE_CHECKING:
     from finder.content import Hit

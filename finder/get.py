@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from finder.adapter import Want
 from finder.dataclass import dataclass, replace
@@ -11,7 +12,6 @@ from finder.errors import AmbiguousError, NotFoundError, StoreError
 from finder.event import spoken
 from finder.library import Below, Entry, Key, Library, key_of, parent_of
 from finder.model import Event, Ref, Session
-from finder.namedtuple import NamedTuple
 from finder.registry import Registry
 
 _MOST_CANDIDATES = 20

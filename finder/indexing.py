@@ -11,11 +11,11 @@ import re
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from finder import files
 from finder.errors import FinderError, WriteError
 from finder.model import Ref
-from finder.namedtuple import NamedTuple
 from finder.source import Source
 from finder.sqlite import is_text
 from finder.textindex import (

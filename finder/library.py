@@ -6,13 +6,12 @@ import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from finder import files
 from finder.adapter import Outline, Store, Want
 from finder.errors import ExitCode, FinderError, NotFoundError, StoreError
 from finder.model import Problem, Session
-from finder.namedtuple import NamedTuple
 from finder.places import Places
 from finder.registry import Registry
 from finder.source import Progress, Source, quietly

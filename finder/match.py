@@ -19,10 +19,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
+from typing import NamedTuple
 
 from finder.adapter import LONGEST_NAME, Outline
 from finder.model import Session
-from finder.namedtuple import NamedTuple
 from finder.words import folded
 
 WHOLE = 0.9  # a whole word in the title

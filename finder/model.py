@@ -7,14 +7,12 @@ Raw exactly once: each native record of a store rides, as `raw`, on the first ev
 rise to, and the session's own record on `Session.raw`. So the `raw` values of a stream that
 are not None are the store's records in order, with every field nobody has heard of yet.
 
-This module imports the standard library only, and what makes its classes.
+This module imports the standard library only.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, get_args
-
-from finder.namedtuple import NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 if TYPE_CHECKING:
     from finder.event import (

@@ -11,13 +11,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
+from typing import NamedTuple
 
 from finder.adapter import Outline, Want
 from finder.find import PLACES, Query, Row, looks_like_id
 from finder.library import Entry, Key, Library, key_of, lineage
 from finder.match import Fields, Matcher, below
 from finder.model import Ref, Session
-from finder.namedtuple import NamedTuple
 from finder.words import folded
 
 _CHUNK = 2_000  # sessions between two looks at whether the answer is still wanted

@@ -10,8 +10,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-
-from finder.namedtuple import NamedTuple
+from typing import NamedTuple
 
 
 class Places(NamedTuple):

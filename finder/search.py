@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from finder.adapter import Outline, Want, Word
 from finder.find import PLACES, Query, Row, looks_like_id
 from finder.library import Key, Library, key_of, lineage
 from finder.match import WHOLE, Match, Matcher, Score, below
-from finder.namedtuple import NamedTuple
 
 if TYPE_CHECKING:
     from finder.vocabulary import Words

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from itertools import islice
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from finder.adapter import (
     LONGEST_ID,
@@ -24,7 +24,6 @@ from finder.adapter import (
 )
 from finder.errors import NotFoundError, StoreError
 from finder.model import Problem, Ref, Session
-from finder.namedtuple import NamedTuple
 
 if TYPE_CHECKING:
     from pathlib import Path

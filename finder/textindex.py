@@ -16,13 +16,12 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from zlib import crc32
 
 from finder import files
 from finder.adapter import Candidate, Want, latest_first
 from finder.errors import FinderError
-from finder.namedtuple import NamedTuple
 
 if TYPE_CHECKING:
     import sqlite3

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from finder.model import Event, Message
-from finder.namedtuple import NamedTuple
 
 
 class Turn(NamedTuple):

@@ -18,12 +18,11 @@ import time
 from binascii import crc32
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from finder import files
 from finder.adapter import ALL_FIELDS, Word
 from finder.errors import FinderError
-from finder.namedtuple import NamedTuple
 from finder.words import EQUAL_TO_ASCII, folded
 
 if TYPE_CHECKING:

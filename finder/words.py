@@ -9,8 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable
-
-from finder.namedtuple import NamedTuple
+from typing import NamedTuple
 
 # All letters and signs beyond ASCII that are equal to ASCII ones where case is ignored: ss, s, k,
 # ligatures, ʼn, i̇, aʾ, and what is ; and ` in other places of the table.

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 # Each module may import from its own level and those above it in this list; one that is not
 # named here is of the level of find and get.
 LEVELS = [
-    {"finder", "finder.dataclass", "finder.namedtuple", "finder.model", "finder.event"},
+    {"finder", "finder.dataclass", "finder.model", "finder.event"},
     {"finder.errors", "finder.places", "finder.words", "finder.content", "finder.typos"},
     {"finder.turns"},
     {"finder.files"},
@@ -35,7 +35,7 @@ FOR_ADAPTERS = {
     f"finder.{name}"
     for name in (
         "model", "adapter", "errors", "jsonio", "sqlite", "files", "places", "words", "content",
-        "writing", "catalogue", "dataclass", "namedtuple",
+        "writing", "catalogue", "dataclass",
     )
 }  # fmt: skip
 HEAVY = (

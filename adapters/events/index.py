@@ -10,11 +10,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from finder import files, jsonio
 from finder.dataclass import dataclass, field
 from finder.errors import NotFoundError, StoreError
-from finder.namedtuple import NamedTuple
 
 EVENT = b'{"type":"'  # as a line begins that was written here, and most are
 _SESSION = re.compile(rb'\s*\{\s*"session"\s*:')

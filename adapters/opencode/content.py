@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from adapters.opencode import beside, v2
 from adapters.opencode.beginning import beginning
@@ -17,7 +18,6 @@ from finder import sqlite
 from finder.errors import NotFoundError
 from finder.jsonio import integer, mapping, string
 from finder.model import Event, Json, JsonObject, Label, Notice, Opaque, Ref, Text
-from finder.namedtuple import NamedTuple
 
 
 class _Rest(NamedTuple):

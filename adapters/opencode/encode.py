@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from adapters.opencode import demands, own, reasons, renew
 from adapters.opencode.ids import TOOL, Ids, is_id
@@ -18,7 +18,6 @@ from finder import jsonio
 from finder.dataclass import replace
 from finder.jsonio import integer, mapping, string
 from finder.model import Event, Json, JsonObject, Session
-from finder.namedtuple import NamedTuple
 from finder.writing import Draft, File, JsonText, Plan, Report
 
 if TYPE_CHECKING:

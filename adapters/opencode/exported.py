@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from itertools import count
 from pathlib import Path
+from typing import NamedTuple
 
 from adapters.opencode.beside import changed_files, tool_output
 from adapters.opencode.records import story
@@ -14,7 +15,6 @@ from finder import files, jsonio
 from finder.errors import NotFoundError, StoreError
 from finder.jsonio import array, integer, json_type, mapping, string
 from finder.model import Event, Json, JsonObject, Notice, Opaque, Problem, Ref, Session
-from finder.namedtuple import NamedTuple
 
 
 class _Export(NamedTuple):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import groupby
 from operator import itemgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 from adapters.opencode import v2
 from adapters.opencode.rows import JSON_COLUMNS, Reader, Record, data_of, text
@@ -17,7 +17,6 @@ from finder import sqlite
 from finder.dataclass import maker
 from finder.jsonio import integer, mapping, string
 from finder.model import Json
-from finder.namedtuple import NamedTuple
 
 IN_ORDER = ("time_created", "id")  # of messages
 # By the id of their message, what reads them in order.

@@ -20,8 +20,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-
-from finder.namedtuple import NamedTuple
+from typing import NamedTuple
 
 # How deep session files lie below their folder. The published description says: anywhere.
 _DEPTHS = {"project": 0, "storage": 1, "published": 4}

@@ -10,14 +10,13 @@ A row's ``data`` with the ids behind it is the object that the files and the exp
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from adapters.opencode import v1
 from adapters.opencode.ids import TOOL
 from finder.dataclass import dataclass, field
 from finder.jsonio import array, integer, mapping
 from finder.model import Event, Json, JsonObject, Session
-from finder.namedtuple import NamedTuple
 
 BesideKind = Literal["todo", "diff", "output", "row", "key"]
 

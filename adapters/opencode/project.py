@@ -15,9 +15,9 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import NamedTuple
 
 from finder import files
-from finder.namedtuple import NamedTuple
 
 GLOBAL = "global"
 _SECONDS = 10

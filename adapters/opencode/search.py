@@ -16,6 +16,7 @@ import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
+from typing import NamedTuple
 
 from adapters.opencode import beside, v2
 from adapters.opencode.conditions import condition, last_updated
@@ -30,7 +31,6 @@ from finder.adapter import Candidate, Want
 from finder.content import fields
 from finder.errors import StoreError
 from finder.model import Event, Ref
-from finder.namedtuple import NamedTuple
 from finder.words import Sought, Term, folded
 
 _FIRST_CHUNK, _LARGEST_CHUNK, _GROWTH = 8, 256, 4

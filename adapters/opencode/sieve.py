@@ -16,9 +16,9 @@ from __future__ import annotations
 import re
 import unicodedata
 from functools import cache
+from typing import NamedTuple
 
 from adapters.opencode.needles import not_ascii, quickest, rarity, untouched_parts
-from finder.namedtuple import NamedTuple
 from finder.sqlite import is_text
 from finder.words import Term, folded
 

@@ -13,13 +13,13 @@ import time
 from collections.abc import Iterable, Sequence
 from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 from finder.cli.setting import Setting
 from finder.errors import FinderError
 from finder.files import read
 from finder.library import Entry
 from finder.model import Json
-from finder.namedtuple import NamedTuple
 
 _MOST_ROWS = 999
 _MOST_BYTES = 1 << 20

@@ -9,10 +9,9 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
 from finder.library import Library
-from finder.namedtuple import NamedTuple
 from finder.places import Places
 from finder.registry import Registry
 from finder.source import Watch, quietly

@@ -11,14 +11,13 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import cache, lru_cache
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from finder.adapter import Adapter, Resume, Store
 from finder.dataclass import names
 from finder.errors import FinderError
 from finder.library import Below, Entry
 from finder.model import Json, JsonObject, Problem, Ref
-from finder.namedtuple import NamedTuple
 
 if TYPE_CHECKING:
     from finder.content import Quote

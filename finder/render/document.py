@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 from finder.model import (
     Compaction,
@@ -28,7 +29,6 @@ from finder.model import (
     ToolCall,
     ToolResult,
 )
-from finder.namedtuple import NamedTuple
 from finder.render.wording import Fact, said_of
 from finder.turns import Turn, turns
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from finder.model import Session
-from finder.namedtuple import NamedTuple
 from finder.render.text import cut, cut_start, home_short, line, padded, width
 
 if TYPE_CHECKING:

@@ -9,10 +9,10 @@ so that a caller with little room can choose among them (`finder.render.digest`)
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 from finder.get import Numbered
 from finder.library import Below, Entry
-from finder.namedtuple import NamedTuple
 from finder.render.document import passages
 from finder.render.look import Look, Paint, Prose, coloured, plain
 from finder.render.table import marks
