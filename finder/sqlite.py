@@ -170,6 +170,8 @@ class _Connection(sqlite3.Connection):
             said = error.object.decode("utf-8", "replace")
             raise sqlite3.DatabaseError(said) from None
         except UnicodeEncodeError:  # from an argument in another encoding, or a damaged record
+            if not is_text(sql):
+                raise sqlite3.DatabaseError("a name in its schema is no valid text") from None
             if isinstance(parameters, Mapping):
                 return super().execute(sql, {k: _value(v) for k, v in parameters.items()})
             return super().execute(sql, tuple(map(_value, parameters)))

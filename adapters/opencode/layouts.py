@@ -163,8 +163,8 @@ def names(folder: Path) -> list[str]:
     """
     try:
         return sorted(os.listdir(folder))  # half the time of Path.iterdir
-    except (FileNotFoundError, NotADirectoryError):
-        return []
+    except (FileNotFoundError, NotADirectoryError, UnicodeEncodeError):
+        return []  # also where an id, of which it is named, is one that no file can have
 
 
 def json_names(folder: Path) -> list[str]:

@@ -431,6 +431,16 @@ def test_part_files_that_name_no_session_are_a_problem(copied: Callable[[str], S
     assert [e.text for e in story(store, "ses_gone") if e.type == "text"] == ["whose?", "b"]
 
 
+def test_an_id_that_no_file_can_have_is_no_folder(copied: Callable[[str], Store]) -> None:
+    store = copied("1.1.65")
+    before = Counter(event.type for event in story(store, PLAIN))
+    path = min(store.path.glob(f"message/{PLAIN}/*.json"))
+    path.write_text(json.dumps({**_json(path), "id": "msg_\ud800"}))
+    told = story(store, PLAIN)
+    assert Counter(event.type for event in told) == before
+    assert "msg_\ud800" in {event.record for event in told if event.type == "message"}
+
+
 def test_the_newest_of_two_files_of_a_session_is_believed(copied: Callable[[str], Store]) -> None:
     store = copied("1.1.65")
     (path,) = store.path.glob(f"session/*/{PLAIN}.json")

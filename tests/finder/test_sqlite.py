@@ -166,6 +166,13 @@ def test_a_schema_whose_names_are_no_text_is_damaged(tmp_path: Path) -> None:
     assert raised.value.problem.kind == "corrupt"
 
 
+def test_a_statement_with_a_name_that_is_no_text_is_damage(tmp_path: Path) -> None:
+    path = database(tmp_path / "a.db")
+    with pytest.raises(StoreError) as raised:
+        sqlite.read(path, lambda c: c.execute('SELECT "\udca7" FROM t').fetchall())
+    assert raised.value.problem.kind == "corrupt"
+
+
 def test_text_that_is_no_utf8_is_kept(tmp_path: Path) -> None:
     path = database(tmp_path / "a.db")
     with closing(real.connect(path)) as connection:
