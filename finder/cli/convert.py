@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -118,13 +119,13 @@ def command(  # noqa: PLR0913  (one parameter for each option)
         roots=roots,
     )
     call.check(as_json=as_json)
-    with tempfile.TemporaryDirectory(prefix="finder-") as folder:
-        done = call.staged(targets, Path(folder))
+    with _private_folder(None if dry_run or strict else call.near()) as folder:
+        done = call.staged(targets, folder)
         if strict:
             done.refuse_losses()
         tell_problems(call.problems)
         tell_notes(call.notes)
-        found = None if dry_run else call.delivered(done)
+        found = None if dry_run else call.delivered(done, folder.parent)
         _tell(call, done, found, receipt, as_json)
     return ExitCode.PARTIAL if call.incomplete else ExitCode.DONE
 
@@ -264,8 +265,17 @@ class Call:
                     "--to-cwd sets another"
                 )
 
-    def delivered(self, done: Conversion) -> Delivery:
-        """Put everything in its place."""
+    def near(self) -> Path | None:
+        """The folder that is there, and that all goes into or below; None: it goes elsewhere."""
+        if self.install or self.out == "-":
+            return None
+        folder = self.setting.path(self.out) if self.out else self.setting.places.cwd
+        while not is_folder(folder) and folder != folder.parent:
+            folder = folder.parent
+        return folder
+
+    def delivered(self, done: Conversion, beside: Path | None = None) -> Delivery:
+        """Put everything in its place; `beside`: the folder that the private folder is in."""
         setting = self.setting
         if self.out == "-":
             write_bytes(delivery.to_stream(done))
@@ -278,10 +288,25 @@ class Call:
         if path is None:
             folders = delivery.default_folders(done, self.to, setting.places.cwd)
         elif delivery.single(done) and path.suffix and not path.is_dir():
-            return delivery.to_file(done, path, self.to, replace=self.replace)
+            return delivery.to_file(done, path, self.to, beside=beside, replace=self.replace)
         else:
             folders = [path] * len(done.staged)
-        return delivery.to_folders(done, folders, self.to, replace=self.replace)
+        return delivery.to_folders(done, folders, self.to, beside=beside, replace=self.replace)
+
+
+@contextmanager
+def _private_folder(near: Path | None) -> Iterator[Path]:
+    """A folder for this call alone, where files that are finished need only be moved from.
+
+    So a large conversion does not fill the folder for temporary files, which may be small, or in
+    memory.
+    """
+    made: tempfile.TemporaryDirectory[str] | None = None
+    if near is not None:
+        with suppress(OSError):  # what cannot be written there is said when all is ready
+            made = tempfile.TemporaryDirectory(prefix=".finder-", dir=near)
+    with made or tempfile.TemporaryDirectory(prefix="finder-") as folder:
+        yield Path(folder)
 
 
 def _renderer(name: str) -> Render:
