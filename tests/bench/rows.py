@@ -74,6 +74,15 @@ def _call(store: str, *words: str, says: str = "") -> Callable[[], Program]:
     return program
 
 
+def _anew(call: Callable[[], Program], folder: Path) -> Callable[[], Program]:
+    """The same into a new folder each time."""
+
+    def program() -> Program:
+        return replace(call(), before=lambda: shutil.rmtree(folder, ignore_errors=True))
+
+    return program
+
+
 def _cold(warm: Callable[[], Program]) -> Callable[[], Program]:
     """The same with an empty cache each time."""
 
@@ -152,10 +161,10 @@ def _getting() -> Iterator[Row]:
 def _converting() -> Iterator[Row]:
     for target in ("events", "clacky", "opta", "opencode"):
         out = cache_folder() / "converted" / target
-        words = ("convert", "{target}", "--to", target, "--out", str(out), "--replace")
+        words = ("convert", "{target}", "--to", target, "--out", str(out))
         yield Row(
             name=f"convert giant to {target}",
-            program=_call("giant", *words, says="8,009 events"),
+            program=_anew(_call("giant", *words, says="8,009 events"), out),
             megabytes=GIANT_MEGABYTES,
             least_rate=40,
             most_mb=150,
