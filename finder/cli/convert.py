@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from finder import delivery, jsonio, sidecar
 from finder.adapter import Adapter
 from finder.cli import declare, options
+from finder.cli.ending import in_order
 from finder.cli.failure import tell_notes, tell_problems
 from finder.cli.locate import located
 from finder.cli.output import say, write_bytes, write_json
@@ -301,11 +302,14 @@ def _private_folder(near: Path | None) -> Iterator[Path]:
     So a large conversion does not fill the folder for temporary files, which may be small, or in
     memory.
     """
-    made: tempfile.TemporaryDirectory[str] | None = None
-    if near is not None:
-        with suppress(OSError):  # what cannot be written there is said when all is ready
-            made = tempfile.TemporaryDirectory(prefix=".finder-", dir=near)
-    with made or tempfile.TemporaryDirectory(prefix="finder-") as folder:
+    with in_order(), ExitStack() as stack:
+        folder: str | None = None
+        if near is not None:
+            with suppress(OSError):  # what cannot be written there is said when all is ready
+                made = tempfile.TemporaryDirectory(prefix=".finder-", dir=near)
+                folder = stack.enter_context(made)
+        if folder is None:
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="finder-"))
         yield Path(folder)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import stat
 import sys
 import tempfile
@@ -15,7 +16,7 @@ from typing import Any
 import pytest
 
 from adapters.events import Events
-from finder import jsonio
+from finder import delivery, jsonio
 from finder.adapter import Adapter
 from finder.convert import tried
 from finder.errors import ExitCode
@@ -183,6 +184,47 @@ def test_where_nothing_can_be_made_beside_the_target_it_is_made_elsewhere(
     finder = call()
     assert finder("convert", "ses_two", "--to", "events", "--out", "x.jsonl").code == 0
     assert below(home_of(finder)) == ["x.jsonl"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="it has no such signals")
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGINT"])
+def test_a_call_that_is_ended_leaves_nothing(
+    call: Calling, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    finder, number = call(), getattr(signal, name)
+    home = home_of(finder)
+    there: list[str] = []
+
+    def ended(*_: object, **__: object) -> None:
+        there.extend(path.name for path in home.iterdir())
+        os.kill(os.getpid(), number)
+
+    before = signal.getsignal(number)
+    with monkeypatch.context() as patch:
+        patch.setattr("finder.delivery.publish", ended)
+        assert finder("convert", "ses_two", "--to", "plain").code == ExitCode.INTERRUPTED
+    assert [name.startswith(".finder-") for name in there] == [True]
+    assert list(home.iterdir()) == []
+    assert signal.getsignal(number) is before
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="it has no such signals")
+def test_a_signal_that_is_ignored_stays_ignored(
+    call: Calling, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finder = call()
+    publish = delivery.publish
+
+    def hung_up(*args: Any, **rest: Any) -> None:
+        os.kill(os.getpid(), signal.SIGHUP)
+        publish(*args, **rest)
+
+    monkeypatch.setattr("finder.delivery.publish", hung_up)
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        assert finder("convert", "ses_two", "--to", "plain").code == 0
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="modes are another matter there")
