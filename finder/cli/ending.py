@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import signal
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 
 @contextmanager
@@ -15,11 +14,11 @@ def in_order() -> Iterator[None]:
     By itself Python would end at once, and leave what is in private folders.
     """
     before = {}
-    if threading.current_thread() is threading.main_thread():  # no other may ask for signals
-        for name in ("SIGTERM", "SIGHUP"):
-            number = getattr(signal, name, None)  # Windows has not both
-            # Whoever ignores one, as nohup does, means it.
-            if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)  # Windows has not both
+        # Whoever ignores one, as nohup does, means it.
+        if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+            with suppress(ValueError):  # of threads, only the main one is told
                 before[number] = signal.signal(number, _interrupt)
     try:
         yield
