@@ -58,12 +58,9 @@ def default_folders(done: Conversion, target: str, cwd: Path) -> list[Path]:
 
 
 def to_folders(
-    done: Conversion, folders: Sequence[Path], target: str, *, beside: Path | None, replace: bool
+    done: Conversion, folders: Sequence[Path], target: str, *, replace: bool
 ) -> Delivery:
     """Put each tree into its folder.
-
-    Args:
-        beside: the folder that the private folder is in.
 
     Raises:
         WriteError: something stands there; nothing was written.
@@ -71,38 +68,34 @@ def to_folders(
     files: list[Placed] = []
     owned: list[Path] = []
     for number, (staged, folder) in enumerate(zip(done.staged, folders, strict=True)):
-        placed = _placed(staged, folder, beside)
+        placed = _placed(staged, folder)
         files += placed
         owned += [folder / path for path in staged.owned()]
         if done.sidecars:
             name = f"{safe_name(_top(done, number).ref.id)}{sidecar.ENDING}"
-            files.append(_sidecar(done, number, folder / name, placed, target, beside))
+            files.append(_sidecar(done, number, folder / name, placed, target))
     publish(files, replace=replace, owned=owned)
     return Delivery(files=tuple(file.target for file in files))
 
 
-def to_file(
-    done: Conversion, path: Path, target: str, *, beside: Path | None, replace: bool
-) -> Delivery:
-    """Put the one file that all of it is where the user wants it; `beside`: see `to_folders`."""
+def to_file(done: Conversion, path: Path, target: str, *, replace: bool) -> Delivery:
+    """Put the one file that all of it is where the user wants it."""
     staged = done.staged[0]
     part = staged.parts()[0]
-    source = staged.root / part.path
-    files = [Placed(source=source, target=path, mode=part.mode, beside=beside)]
+    files = [Placed(source=staged.root / part.path, target=path, mode=part.mode)]
     if done.sidecars:
-        place = path.with_name(path.name + sidecar.ENDING)
-        files.append(_sidecar(done, 0, place, files, target, beside))
+        beside = path.with_name(path.name + sidecar.ENDING)
+        files.append(_sidecar(done, 0, beside, files, target))
     publish(files, replace=replace)
     return Delivery(files=tuple(file.target for file in files))
 
 
-def _placed(staged: Staging, root: Path, beside: Path | None = None) -> list[Placed]:
+def _placed(staged: Staging, root: Path) -> list[Placed]:
     return [
         Placed(
             source=staged.root / part.path,
             target=root / part.path,
             mode=part.mode,
-            beside=beside,
             may_stand=not part.visible,
             shared=part.shared,
         )
@@ -111,19 +104,14 @@ def _placed(staged: Staging, root: Path, beside: Path | None = None) -> list[Pla
 
 
 def _sidecar(
-    done: Conversion,
-    number: int,
-    place: Path,
-    files: Sequence[Placed],
-    target: str,
-    beside: Path | None,
+    done: Conversion, number: int, place: Path, files: Sequence[Placed], target: str
 ) -> Placed:
     own = done.sidecars[number]
     contents = {file.target.relative_to(place.parent): file.source for file in files}
     part = own.parts()[0]
     source = own.root / part.path
-    sidecar.seal(source, part.mode, target, _top(done, number).ref.id, contents)
-    return Placed(source=source, target=place, mode=part.mode, beside=beside)
+    sidecar.seal(source, target, _top(done, number).ref.id, contents)
+    return Placed(source=source, target=place, mode=part.mode)
 
 
 def _top(done: Conversion, number: int) -> Session:

@@ -6,12 +6,10 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from finder.dataclass import dataclass, field
-from finder.files import opener
 from finder.model import Event, Ref, Session
 from finder.staging import Part, Receipt, safe
 from finder.writing import Loss, Plan, safe_name
 
-_MODE = 0o644
 Render = Callable[
     [Session, Sequence[Event], Sequence[tuple[int, Session, list[Event]]]], Iterator[str]
 ]
@@ -49,19 +47,14 @@ class DocumentStaging:
         (_, session, events), *below = self._sessions
         self.root.mkdir(parents=True, exist_ok=True)
         # In pieces: a page is some times as large as its session, which is in memory already.
-        with open(
-            self.root / safe(self._name),
-            "w",
-            encoding="utf-8",
-            errors="backslashreplace",
-            newline="",
-            opener=opener(_MODE),
+        with (self.root / safe(self._name)).open(
+            "w", encoding="utf-8", errors="backslashreplace", newline=""
         ) as file:
             file.writelines(self.render(session, events, below))
         return [_stated(session, events) for _, session, events in self._sessions]
 
     def parts(self) -> list[Part]:
-        return [Part(safe(self._name), _MODE)]
+        return [Part(safe(self._name), 0o644)]
 
     def owned(self) -> list[Path]:
         return []

@@ -209,17 +209,6 @@ def _claim(temporary: Path, path: Path) -> None:
         temporary.rename(path)
 
 
-def opener(mode: int) -> Callable[[str, int], int]:
-    """What makes `open` give these permissions to a file that it makes, less the user's umask."""
-    return lambda path, flags: os.open(path, flags, mode)
-
-
-def flush(path: Path) -> None:
-    """Have what is in a file written to the disk."""
-    with path.open("rb+") as file:
-        os.fsync(file.fileno())
-
-
 def flush_folder(folder: Path) -> None:
     """Have the names in a folder written to the disk."""
     if os.name == "nt":  # folders cannot be opened there

@@ -1,10 +1,10 @@
 """Putting finished files in place: all of them or none, and never over something else.
 
-First every file is written in full beside its place, under a hidden name, and flushed to the disk;
-one that lies beside it already, in a private folder, is flushed only. Then they take their names
-one by one, in the order given, which an adapter chooses so that the last one makes the session
-visible. Whatever fails on the way, all that was done is undone. Should the machine stop in the
-middle, hidden files (``.….tmp``, ``.finder-…/``) may be left, and a new session is not visible yet.
+First every file is written in full beside its place, under a hidden name, and flushed to the disk.
+Then they take their names one by one, in the order given, which an adapter chooses so that the
+last one makes the session visible. Whatever fails on the way, all that was done is undone. Should
+the machine stop in the middle, hidden files (``.….tmp``) may be left, and a new session is not
+visible yet.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pathlib import Path
 
 from finder.dataclass import dataclass, field
 from finder.errors import WriteError
-from finder.files import BINARY, flush, flush_folder
+from finder.files import BINARY, flush_folder
 
 _HINT = "choose another place, or replace what is there with --replace"
 
@@ -29,17 +29,12 @@ _HINT = "choose another place, or replace what is there with --replace"
 class Placed:
     """One file: what is to be in it, and where it goes.
 
-    Attributes:
-        beside: the folder that the private folder of `source` is in, if it has its permissions
-            already. Into that one, and those that are made in it, the file itself is moved.
-        may_stand: if the very same is there already, that is well.
-        shared: so is another one.
+    `may_stand`: if the very same is there already, that is well. `shared`: so is another one.
     """
 
     source: Path
     target: Path
     mode: int
-    beside: Path | None = None
     may_stand: bool = False
     shared: bool = False
 
@@ -145,13 +140,10 @@ class _Work:
     back: list[Callable[[], object]] = field(default_factory=list)
     unneeded: list[Path] = field(default_factory=list)  # once all has gone well
     folders: dict[Path, None] = field(default_factory=dict)
-    made: dict[Path, Path] = field(default_factory=dict)  # with the folder that was there before
 
     def written(self, file: Placed) -> Path:
-        """The content, flushed, under another name that is as good as one beside its place."""
-        if self._folder_for(file.target) == file.beside:
-            flush(file.source)
-            return file.source
+        """The content, flushed, under a hidden name beside its place."""
+        self._make_folder(file.target.parent)
         path = _hidden(file.target)
         self.back.append(path.unlink)
         # Made anew, so that the user's umask decides as it does for the tool's own files.
@@ -211,20 +203,15 @@ class _Work:
         for path in self.unneeded:
             _insist(path.unlink)
 
-    def _folder_for(self, target: Path) -> Path:
-        """Make the folder that a file goes to; the one that was there, and has it or is it."""
-        folder = target.parent
+    def _make_folder(self, folder: Path) -> None:
         missing = []
         while not folder.exists():
             missing.append(folder)
             folder = folder.parent
-        there = self.made.get(folder, folder)
         for path in reversed(missing):
             path.mkdir(exist_ok=True)
             self.back.append(path.rmdir)
             self.folders.setdefault(path.parent)
-            self.made[path] = there
-        return there
 
 
 def _put_back(kept: Path, path: Path) -> None:

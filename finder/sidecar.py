@@ -26,21 +26,17 @@ _MOST_ABOVE = 6
 _MOST_SIDECARS = 200
 
 
-def seal(
-    path: Path, mode: int, target: str, identifier: str, contents: Mapping[Path, Path]
-) -> None:
+def seal(path: Path, target: str, identifier: str, contents: Mapping[Path, Path]) -> None:
     """Write into a session file of ours what it is the sidecar of.
 
     Args:
-        mode: its permissions.
         target, identifier: the format, and the session's id in it.
         contents: the target's files: their places relative to the sidecar's folder, and where
             they are to be read now.
     """
     named = {place.as_posix(): _digest(source) for place, source in contents.items()}
     sealed = path.with_name(f"{path.name}.sealed")
-    opener = files.opener(mode)
-    with path.open("rb") as lines, open(sealed, "wb", opener=opener) as out:
+    with path.open("rb") as lines, sealed.open("wb") as out:
         head = jsonio.loads(lines.readline())
         if not isinstance(head, dict):
             raise BugError("our own file does not begin with an object")

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple, Protocol
 
-from finder import compare, files, jsonio
+from finder import compare, jsonio
 from finder.adapter import Adapter, Store, Want
 from finder.dataclass import dataclass, field, replace
 from finder.errors import BugError
@@ -207,7 +207,7 @@ def laid_out(draft: Draft, root: Path) -> None:
         path = root / safe(file.path)
         path.parent.mkdir(parents=True, exist_ok=True)
         if file.appended or not path.exists():
-            with open(path, "ab", _BUFFER, opener=files.opener(file.mode)) as out:
+            with path.open("ab", _BUFFER) as out:
                 out.writelines(file.pieces)
         elif path.read_bytes() != b"".join(file.pieces):
             raise BugError(f"two sessions have different things to write to {file.path!r}")

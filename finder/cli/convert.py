@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import os
-import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from finder import delivery, jsonio, sidecar
 from finder.adapter import Adapter
 from finder.cli import declare, options
-from finder.cli.ending import in_order
+from finder.cli.ending import private_folder
 from finder.cli.failure import tell_notes, tell_problems
 from finder.cli.locate import located
 from finder.cli.output import say, write_bytes, write_json
@@ -120,13 +118,13 @@ def command(  # noqa: PLR0913  (one parameter for each option)
         roots=roots,
     )
     call.check(as_json=as_json)
-    with _private_folder(None if dry_run or strict else call.near()) as folder:
+    with private_folder() as folder:
         done = call.staged(targets, folder)
         if strict:
             done.refuse_losses()
         tell_problems(call.problems)
         tell_notes(call.notes)
-        found = None if dry_run else call.delivered(done, folder.parent)
+        found = None if dry_run else call.delivered(done)
         _tell(call, done, found, receipt, as_json)
     return ExitCode.PARTIAL if call.incomplete else ExitCode.DONE
 
@@ -266,17 +264,8 @@ class Call:
                     "--to-cwd sets another"
                 )
 
-    def near(self) -> Path | None:
-        """The folder that is there, and that all goes into or below; None: it goes elsewhere."""
-        if self.install or self.out == "-":
-            return None
-        folder = self.setting.path(self.out) if self.out else self.setting.places.cwd
-        while not is_folder(folder) and folder != folder.parent:
-            folder = folder.parent
-        return folder
-
-    def delivered(self, done: Conversion, beside: Path | None = None) -> Delivery:
-        """Put everything in its place; `beside`: the folder that the private folder is in."""
+    def delivered(self, done: Conversion) -> Delivery:
+        """Put everything in its place."""
         setting = self.setting
         if self.out == "-":
             write_bytes(delivery.to_stream(done))
@@ -288,29 +277,11 @@ class Call:
         path = setting.path(self.out) if self.out else None
         if path is None:
             folders = delivery.default_folders(done, self.to, setting.places.cwd)
-        elif delivery.single(done) and path.suffix and not path.is_dir():
-            return delivery.to_file(done, path, self.to, beside=beside, replace=self.replace)
+        elif delivery.single(done) and path.suffix and not is_folder(path):
+            return delivery.to_file(done, path, self.to, replace=self.replace)
         else:
             folders = [path] * len(done.staged)
-        return delivery.to_folders(done, folders, self.to, beside=beside, replace=self.replace)
-
-
-@contextmanager
-def _private_folder(near: Path | None) -> Iterator[Path]:
-    """A folder for this call alone, where files that are finished need only be moved from.
-
-    So a large conversion does not fill the folder for temporary files, which may be small, or in
-    memory.
-    """
-    with in_order(), ExitStack() as stack:
-        folder: str | None = None
-        if near is not None:
-            with suppress(OSError):  # what cannot be written there is said when all is ready
-                made = tempfile.TemporaryDirectory(prefix=".finder-", dir=near)
-                folder = stack.enter_context(made)
-        if folder is None:
-            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="finder-"))
-        yield Path(folder)
+        return delivery.to_folders(done, folders, self.to, replace=self.replace)
 
 
 def _renderer(name: str) -> Render:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import shlex
-import tempfile
-from pathlib import Path
 
 import click
 
 from finder.adapter import Resume
 from finder.cli.convert import Call
+from finder.cli.ending import private_folder
 from finder.cli.failure import tell_notes, tell_problems
 from finder.cli.setting import Setting
 from finder.convert import Conversion
@@ -59,8 +58,8 @@ def installed(
         roots=tuple(str(source.store.path) for source in library.sources),
     )
     call.check(as_json=False)
-    with tempfile.TemporaryDirectory(prefix="finder-") as folder:
-        done = call.staged((str(entry.session.ref),), Path(folder))
+    with private_folder() as folder:
+        done = call.staged((str(entry.session.ref),), folder)
         _refuse_another(setting, tool, done)
         planned = _planned(call, done)
         if runs and planned is not None:

@@ -5,12 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import stat
 import sys
-import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -35,6 +32,7 @@ from finder.model import (
     Usage,
 )
 from finder.places import Places
+from finder.publish import Placed
 from finder.registry import Registry
 from finder.writing import Installation
 from tests.calling import Caller, caller
@@ -128,83 +126,30 @@ def test_one_file_may_have_any_name_and_several_go_into_a_folder(call: Calling) 
     assert below(home / "all") == ["ses_one.jsonl", "ses_two.jsonl"]
 
 
-def test_what_is_written_where_it_goes_is_only_moved(
-    call: Calling, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def never(*_: object) -> None:
-        pytest.fail("it was copied")
-
-    finder, folders = call(), private_folders(monkeypatch)
-    home = home_of(finder)
-    (home / "there").mkdir()
-    with monkeypatch.context() as patch:
-        patch.setattr("finder.publish.shutil", SimpleNamespace(copyfileobj=never))
-        for words in (
-            ("--to", "plain"),
-            ("--to", "plain", "--out", "new/folder", "--sidecar"),
-            ("--to", "events", "--out", "there/one.jsonl"),
-            ("--to", "events", "--out", "there/one.jsonl", "--replace"),
-            ("--to", "html", "--out", "there"),
-        ):
-            assert finder("convert", "ses_two", *words).code == 0
-    assert folders == [home, home, home / "there", home / "there", home / "there"]
-    assert not list(home.rglob(".*"))
-    folders.clear()
-    assert finder("convert", "ses_two", "--to", "plain", "--dry-run").code == 0
-    assert finder("convert", "ses_two", "--to", "plain", "--out", "-").code == 0
-    assert finder("convert", "ses_two", "--to", "plain", "--strict").code == ExitCode.REFUSED
-    assert home not in folders
-
-
-def private_folders(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
-    """The folders that private folders will be made in."""
-    made: list[Path] = []
-    make = tempfile.mkdtemp
-
-    def remembered(*args: Any, **rest: Any) -> str:
-        path = make(*args, **rest)
-        made.append(Path(path).parent)
-        return path
-
-    monkeypatch.setattr(tempfile, "mkdtemp", remembered)
-    return made
-
-
-def test_where_nothing_can_be_made_beside_the_target_it_is_made_elsewhere(
-    call: Calling, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    make = tempfile.mkdtemp
-
-    def full(suffix: str | None = None, prefix: str | None = None, dir: str | None = None) -> str:
-        if dir is not None:
-            raise PermissionError(13, "not here", dir)
-        return make(suffix, prefix)
-
-    monkeypatch.setattr(tempfile, "mkdtemp", full)
-    finder = call()
-    assert finder("convert", "ses_two", "--to", "events", "--out", "x.jsonl").code == 0
-    assert below(home_of(finder)) == ["x.jsonl"]
-
-
 @pytest.mark.skipif(sys.platform == "win32", reason="it has no such signals")
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGINT"])
 def test_a_call_that_is_ended_leaves_nothing(
     call: Calling, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     finder, number = call(), getattr(signal, name)
-    home = home_of(finder)
-    there: list[str] = []
+    there: list[Path] = []
+    remove = shutil.rmtree
 
-    def ended(*_: object, **__: object) -> None:
-        there.extend(path.name for path in home.iterdir())
+    def ended(files: Sequence[Placed], **_: object) -> None:
+        there.extend(file.source for file in files)
         os.kill(os.getpid(), number)
+
+    def ended_again(*args: Any, **rest: Any) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        remove(*args, **rest)
 
     before = signal.getsignal(number)
     with monkeypatch.context() as patch:
         patch.setattr("finder.delivery.publish", ended)
+        patch.setattr(shutil, "rmtree", ended_again)
         assert finder("convert", "ses_two", "--to", "plain").code == ExitCode.INTERRUPTED
-    assert [name.startswith(".finder-") for name in there] == [True]
-    assert list(home.iterdir()) == []
+    assert [path.parents[2].exists() for path in there] == [False]
+    assert list(home_of(finder).iterdir()) == []
     assert signal.getsignal(number) is before
 
 
@@ -225,33 +170,6 @@ def test_a_signal_that_is_ignored_stays_ignored(
         assert finder("convert", "ses_two", "--to", "plain").code == 0
     finally:
         signal.signal(signal.SIGHUP, before)
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="modes are another matter there")
-@pytest.mark.parametrize("umask", [0o077, 0o002])
-@pytest.mark.parametrize("target", ["events", "html", "plain"])
-def test_what_is_moved_has_the_permissions_that_a_new_file_gets(
-    call: Calling, target: str, umask: int
-) -> None:
-    finder = call()
-    folder = home_of(finder) / "shared"
-    folder.mkdir()
-    other = 12345 if os.geteuid() == 0 else next(iter({*os.getgroups()} - {os.getegid()}), None)
-    if other is not None:  # those below it are to be of its group
-        os.chown(folder, -1, other)
-        folder.chmod(0o2775)
-    old = os.umask(umask)
-    try:
-        words = ("ses_two", "--to", target, "--out", "shared/new", "--sidecar")
-        assert finder("convert", *words).code == 0
-    finally:
-        os.umask(old)
-    files = [path for path in folder.rglob("*") if path.is_file()]
-    assert len(files) == 2
-    for path in files:
-        asked = 0o644 if path.suffix == ".html" else 0o600
-        assert stat.S_IMODE(path.stat().st_mode) == asked & ~umask, path
-        assert path.stat().st_gid == folder.stat().st_gid
 
 
 def test_one_document_goes_to_stdout_alone(call: Calling) -> None:

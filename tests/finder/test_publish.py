@@ -23,11 +23,10 @@ State = dict[str, str | None]
 
 
 def state(folder: Path) -> State:
-    """Every file with its content, every folder; but for what is staged."""
+    """Every file with its content, every folder."""
     return {
         str(path.relative_to(folder)): None if path.is_dir() else path.read_text()
         for path in sorted(folder.rglob("*"))
-        if "staged" not in path.relative_to(folder).parts
     }
 
 
@@ -57,14 +56,14 @@ def failing(at: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[Failing]:
         yield fault
 
 
-def files(tmp_path: Path, target: Path, *, beside: Path | None = None) -> list[Placed]:
-    source = (beside or tmp_path) / "staged"
+def files(tmp_path: Path, target: Path) -> list[Placed]:
+    source = tmp_path / "staged"
     source.mkdir(exist_ok=True)
     found = []
     for name in ("deep/er/one", "deep/two", "three"):
         content = source / name.replace("/", "-")
         content.write_text(f"new {name}")
-        found.append(Placed(source=content, target=target / name, mode=0o600, beside=beside))
+        found.append(Placed(source=content, target=target / name, mode=0o600))
     return found
 
 
@@ -79,31 +78,6 @@ def test_all_files_are_placed(tmp_path: Path) -> None:
         "three": "new three",
     }
     assert stat.S_IMODE((target / "three").stat().st_mode) == 0o600
-
-
-def test_a_file_is_moved_where_its_folder_is_made_beside_it_and_copied_elsewhere(
-    tmp_path: Path,
-) -> None:
-    target = tmp_path / "target"
-    (target / "deep").mkdir(parents=True)
-    placed = files(tmp_path, target, beside=target)
-    moved = {file.target.name: file.source.stat().st_ino for file in placed}
-    publish(placed)
-    where = {"one": "deep/er/one", "two": "deep/two", "three": "three"}
-    stayed = {name for name, path in where.items() if (target / path).stat().st_ino == moved[name]}
-    # There, a folder was that may hand down other permissions.
-    assert stayed == {"three"}
-    assert [(target / path).read_text() for path in where.values()] == [
-        "new deep/er/one",
-        "new deep/two",
-        "new three",
-    ]
-    new = tmp_path / "new"
-    placed = files(tmp_path, new / "est", beside=tmp_path)
-    inodes = [file.source.stat().st_ino for file in placed]
-    publish(placed)
-    assert [file.target.stat().st_ino for file in placed] == inodes
-    assert not any(file.source.exists() for file in placed)
 
 
 def test_nothing_is_overwritten_unasked(tmp_path: Path) -> None:
@@ -228,9 +202,8 @@ def old_state(target: Path) -> None:
 
 @pytest.mark.parametrize("replacing", [False, True])
 @pytest.mark.parametrize("links", [True, False])
-@pytest.mark.parametrize("moving", [False, True])
 def test_a_failure_at_any_step_leaves_the_old_state_or_the_new_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, replacing: bool, links: bool, moving: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, replacing: bool, links: bool
 ) -> None:
     if not links:  # a file system that has none, as on many memory cards
         no_links = OSError(errno.EPERM, "no hard links here")
@@ -240,17 +213,16 @@ def test_a_failure_at_any_step_leaves_the_old_state_or_the_new_one(
         target = tmp_path / f"target{step}"
         if replacing:
             old_state(target)
-        elif not moving:
+        else:
             target.mkdir()
-        old = target.exists(), state(target)
-        beside = target if replacing else tmp_path
-        wanted = files(tmp_path, target, beside=beside if moving else None)
+        old = state(target)
+        wanted = files(tmp_path, target)
         with failing(step, monkeypatch) as fault:
             try:
                 publish(wanted, replace=replacing, owned=[target / "deep"])
             except WriteError:
                 failures += 1
-                assert (target.exists(), state(target)) == old, f"step {step}"
+                assert state(target) == old, f"step {step}"
             else:
                 new = state(target)
                 assert set(new) == {"deep", "deep/er", "deep/er/one", "deep/two", "three"}, step
