@@ -9,6 +9,7 @@ half as long again, and half as much memory again, for a document of megabytes.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -219,18 +220,30 @@ def _plain(value: Any) -> Json:
     raise TypeError(f"{type(value).__name__} has no JSON form")
 
 
-_kept: dict[Path, Parsed] | None = None
+class _Kept:
+    """What the files in a private folder say."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = f"{folder}{os.sep}"
+        self.values: dict[Path, Parsed] = {}
+
+    def has(self, path: Path) -> bool:
+        return str(path).startswith(self._folder) and ".." not in path.parts
+
+
+_kept: _Kept | None = None
 
 
 @contextmanager
-def read_twice() -> Iterator[None]:
+def read_twice(folder: Path) -> Iterator[None]:
     """Within, what a file says is parsed for the first reader and given to the second one too.
 
-    It is for files that nobody writes meanwhile, of which first the headers are read and then the
-    rest. Readers do not alter what they get.
+    Args:
+        folder: in which nobody else writes meanwhile; no other file is kept. First the headers of
+            its files are read and then the rest. Readers do not alter what they get.
     """
     global _kept  # noqa: PLW0603  (what reads is far from who knows that it reads twice)
-    _kept = {}
+    _kept = _Kept(folder)
     try:
         yield
     finally:
@@ -250,13 +263,13 @@ def kept(path: Path) -> Parsed | None:
     It is parsed where the system has it: to make room for a copy of many megabytes takes as long
     as half of the parsing. If somebody cut the file meanwhile, that would end the process.
     """
-    if _kept is None:
+    if _kept is None or not _kept.has(path):
         return None
-    if path in _kept:
-        return _kept.pop(path)
+    if path in _kept.values:
+        return _kept.values.pop(path)
     try:
         with files.mapped(path) as data:
-            return _kept.setdefault(path, parsed(data))
+            return _kept.values.setdefault(path, parsed(data))
     except (StoreError, ValueError):
         return None
 

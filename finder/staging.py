@@ -172,7 +172,9 @@ class FileStaging:
         if self._taken is not None:
             taken, records = self._taken
             store = _detected(self.adapter, self.root, self.drafts[-1])
-            self.receipts.append(receipt(self.adapter, store, self.drafts[-1], taken, records))
+            self.receipts.append(
+                receipt(self.adapter, store, self.drafts[-1], taken, records, self.root)
+            )
             self._taken = None
 
     def finish(self) -> list[Receipt]:
@@ -266,7 +268,7 @@ class StoreStaging:
         path = self.installation.stage(self.drafts, self.root)
         adapter, store = reader(self.registry, path)
         receipts = [
-            receipt(adapter, store, draft, taken, None)
+            receipt(adapter, store, draft, taken, None, self.root)
             for draft, taken in zip(self.drafts, self._taken, strict=True)
         ]
         self._taken.clear()
@@ -327,12 +329,18 @@ def found(adapter: Adapter, store: Store, identifier: str, *, raw: bool = True) 
 
 
 def receipt(
-    adapter: Adapter, store: Store, draft: Draft, taken: _Taken, records: list[bytes] | None
+    adapter: Adapter,
+    store: Store,
+    draft: Draft,
+    taken: _Taken,
+    records: list[bytes] | None,
+    root: Path,
 ) -> Receipt:
     """Read a session back and account for it.
 
     Args:
         records: fingerprints of its native records, if they were to be written as they are.
+        root: the private folder that it is in.
 
     Raises:
         BugError: there is a difference without a reason.
@@ -344,7 +352,7 @@ def receipt(
         found_records.extend(compare.prints([event]))
         return event
 
-    with jsonio.read_twice():
+    with jsonio.read_twice(root):
         written = _written(adapter, store, draft, raw=False)
         if written.title == session.title:  # of megabytes, perhaps: one of them is enough
             written = written._replace(title=session.title)

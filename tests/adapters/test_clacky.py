@@ -963,7 +963,7 @@ def test_a_file_of_ours_that_is_right_is_only_parsed_for_its_header_and_its_stor
     monkeypatch.setattr(files, "read", lambda path: read.append(path) or whole(path))
     where = CLACKY.detect(path)
     assert where
-    with jsonio.read_twice():
+    with jsonio.read_twice(tmp_path):
         listed = list(CLACKY.sessions(where))
         (one,) = [one for one in listed if isinstance(one, Session)]
         events = list(CLACKY.events(one.ref))

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finder import jsonio
+from finder import files, jsonio
 from finder.errors import StoreError
 from finder.model import Ref, Text
 
@@ -180,7 +180,7 @@ def test_the_first_byte_that_is_not_utf8_is_found(place: int, broken: bytes, let
 def test_a_file_is_read_and_parsed_once_for_two_readers(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     path.write_bytes(b"[1]")
-    with jsonio.read_twice():
+    with jsonio.read_twice(tmp_path):
         first = jsonio.read(path)
         path.unlink()
         assert jsonio.read(path) is first
@@ -188,6 +188,22 @@ def test_a_file_is_read_and_parsed_once_for_two_readers(tmp_path: Path) -> None:
         assert jsonio.read(path) == [2]
     assert jsonio.read(path) is not jsonio.read(path)
     assert first == [1]
+
+
+def test_a_file_elsewhere_is_read_whenever_it_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Others may write there."""
+    private, path = tmp_path / "private", tmp_path / "private-not" / "a.json"
+    for folder in (private, path.parent):
+        folder.mkdir()
+    path.write_text("[1]")
+    monkeypatch.setattr(files, "mapped", lambda _: pytest.fail("it was mapped"))
+    with jsonio.read_twice(private):
+        assert jsonio.read(path) == [1]
+        path.write_text("[2]")
+        for there in (path, private / ".." / "private-not" / "a.json"):
+            assert jsonio.read(there) == [2]
 
 
 @pytest.mark.parametrize("data", [b"", b"\0\0", b"[1", b"\xff"])
@@ -198,7 +214,7 @@ def test_what_is_wrong_with_a_file_is_said_of_one_that_is_read_twice_too(
     path.write_bytes(data)
     with pytest.raises(StoreError) as alone:
         jsonio.read(path)
-    with jsonio.read_twice():
+    with jsonio.read_twice(tmp_path):
         for where in (path, path, tmp_path / "gone.json", tmp_path):
             with pytest.raises(StoreError) as caught:
                 jsonio.read(where)
@@ -210,7 +226,7 @@ def test_half_letters_in_a_file_that_is_read_twice_stay(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     for long in (b"", b"-" * 100_000):
         path.write_bytes(b'["\\ud800", "\xe9%b"]' % long)
-        with jsonio.read_twice():
+        with jsonio.read_twice(tmp_path):
             known = ["\ud800", "\udce9" + long.decode()]
             assert jsonio.read(path) == jsonio.read(path) == known
 
