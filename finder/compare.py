@@ -190,7 +190,8 @@ class _Comparison:
             for row, a, b in zip(rows, column, another, strict=True):
                 if a is not b and (kind_ := change(a, b)):
                     by_kind[kind_].append(row)
-            self.found |= {(kind, type_, name): seen for kind, seen in by_kind.items()}
+            for kind, seen in by_kind.items():
+                self.found.setdefault((kind, type_, name), []).extend(seen)
 
     def _changes_of(self, name: str, ours: Any, theirs: Any) -> list[_Change]:
         """How a field differs that is compared in its own way."""

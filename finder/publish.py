@@ -20,7 +20,7 @@ from pathlib import Path
 
 from finder.dataclass import dataclass, field
 from finder.errors import WriteError
-from finder.files import BINARY, flush_folder
+from finder.files import BINARY, flush_folder, is_folder
 
 _HINT = "choose another place, or replace what is there with --replace"
 
@@ -74,7 +74,11 @@ def publish(
     try:
         temporary = [work.written(file) for file in files]
         for file, path in zip(files, temporary, strict=True):
-            work.placed(path, file.target, replace)
+            try:
+                work.placed(path, file.target, replace)
+            except FileExistsError:
+                if not file.stands:  # else another call has put it there meanwhile
+                    raise
         for path in leftover:
             work.removed(path)
         work.flush()
@@ -113,7 +117,7 @@ def _refuse_taken(files: Sequence[Placed], replace: bool) -> None:
         if file.target in seen:
             raise WriteError(f"two sessions would both be written to {file.target}")
         seen.add(file.target)
-        if file.target.is_dir():
+        if is_folder(file.target):
             raise WriteError(f"{file.target} is a folder", hint="choose another place")
     taken = [f.target for f in files if os.path.lexists(f.target)]
     if taken and not replace:

@@ -232,7 +232,7 @@ def _session_object(
         "stats": {
             "total_tasks": 0,
             "total_iterations": 0,
-            "total_cost_usd": round(sum(costs), 4),
+            "total_cost_usd": round(sum(costs, 0.0), 4),
             "duration_seconds": 0,
             "last_status": "success",
             "cache_stats": {

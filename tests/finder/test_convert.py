@@ -172,6 +172,15 @@ def test_a_signal_that_is_ignored_stays_ignored(
         signal.signal(signal.SIGHUP, before)
 
 
+@pytest.mark.parametrize("ending", ["", ".json"])
+def test_a_name_that_no_file_can_have_is_refused(call: Calling, ending: str) -> None:
+    finder = call()
+    done = finder("convert", "ses_two", "--to", "plain", "--out", "x" * 300 + ending)
+    assert done.code == ExitCode.NOT_WRITTEN
+    assert "too long" in done.err
+    assert below(home_of(finder)) == []
+
+
 def test_one_document_goes_to_stdout_alone(call: Calling) -> None:
     finder = call()
     done = finder("convert", "ses_two", "--to", "plain", "--out", "-")

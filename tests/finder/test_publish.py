@@ -144,6 +144,28 @@ def test_what_stands_there_already_may_stay_if_it_is_the_same(tmp_path: Path) ->
     assert state(there.parent) == {"common": "same", "visible": "new"}
 
 
+@pytest.mark.parametrize(("theirs", "stands"), [("same", True), ("other", False)])
+def test_what_another_call_puts_there_meanwhile_stands_if_it_is_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, theirs: str, stands: bool
+) -> None:
+    link = os.link
+
+    def slow_link(source: Any, to: Any, **rest: Any) -> None:
+        if Path(to).name == "common":
+            Path(to).write_text(theirs)
+        link(source, to, **rest)
+
+    files = [placed(tmp_path, "same", may_stand=True), placed(tmp_path, "new", "visible")]
+    monkeypatch.setattr(os, "link", slow_link)
+    if stands:
+        publish(files)
+    else:
+        with pytest.raises(WriteError, match="common exists"):
+            publish(files)
+    left = {"common": theirs, "visible": "new"} if stands else {"common": theirs}
+    assert state(tmp_path / "target") == left
+
+
 def test_what_is_shared_stays_whatever_it_says(tmp_path: Path) -> None:
     target = tmp_path / "target"
     common = [placed(tmp_path, text, may_stand=True, shared=True) for text in ("first", "second")]
