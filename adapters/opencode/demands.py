@@ -68,8 +68,10 @@ def complete_messages(
     defaults = _Defaults(session, messages)
     defaults.at = min(session.created or session.updated or now, now)
     for kept in messages:
-        info = kept.info or recovered(kept)
-        at = defaults.at = _at(mapping(info.get("time")).get("created"), defaults.at)
+        info = record_of(kept)
+        known = (event.at for event in kept.events if event.type == "message")
+        at = next((at for at in known if at is not None), defaults.at)
+        at = defaults.at = _at(mapping(info.get("time")).get("created"), at)
         if info.get("role") == "assistant":
             if kept.id in marks:
                 mark = _mark(kept, defaults, ids)
@@ -87,7 +89,15 @@ def complete_messages(
     return done
 
 
-def recovered(kept: Kept) -> JsonObject:
+def record_of(kept: Kept) -> JsonObject:
+    """A message's record, in which it is said who spoke."""
+    if kept.info is None:
+        return _recovered(kept)
+    known = string(kept.info.get("role")) is not None
+    return kept.info if known else {**kept.info, "role": _recovered(kept)["role"]}
+
+
+def _recovered(kept: Kept) -> JsonObject:
     """A record for a message of which the parts alone are left; who spoke was deduced."""
     session = next((string(part.get("sessionID")) for part in kept.parts), None)
     spoken = any(event.role == "assistant" for event in kept.events)

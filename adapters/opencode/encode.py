@@ -146,8 +146,8 @@ def _is_old_mark(event: Event) -> bool:
 
 def _as_file(kept: Kept, ids: Ids) -> Kept:
     """A message of any version as one of the file store, without what only the newest demand."""
-    if kept.info is None and not kept.is_left_over:
-        kept.info = demands.recovered(kept)
+    if not kept.is_left_over:
+        kept.info = demands.record_of(kept)
     if any("id" not in part for part in kept.parts):  # up to 0.1 they stood in the message
         kept.info = kept.info and {k: v for k, v in kept.info.items() if v is not None}
         at = integer(mapping((kept.info or {}).get("time")).get("created")) or 0

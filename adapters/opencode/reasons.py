@@ -6,6 +6,7 @@ What is done to single events is said where it is done.
 from __future__ import annotations
 
 from adapters.opencode.own import Form, Kept, Records
+from finder.jsonio import string
 from finder.writing import LossKind, Report
 
 _Rules = tuple[tuple[LossKind, str, str | None, str], ...]
@@ -97,11 +98,15 @@ def of_foreign(report: Report) -> None:
 
 
 _TODOS = "a todo list is one record in a file, and one for each item in a database"
-_MADE_UP = "its message's record is missing, and is made up"
+_MADE_UP = "its message's record is missing or damaged, and is made up"
+_ROW_TIMES = "the record itself has none that can be, or another than its row"
 
 _OWN: _Rules = (
     ("invented", "*", "at", _NO_TIME),
     ("invented", "message", None, _MADE_UP),
+    ("changed", "*", "at", _ROW_TIMES),
+    ("dropped", "*", "at", _ROW_TIMES),
+    *(("changed", "session", name, _ROW_TIMES) for name in ("created", "updated")),
     *(("lowered", "*", f"labels.{name}", _MADE_UP) for name in ("hidden", "inferred")),
     ("changed", "opaque", "problem", "it names a file, which has another name here"),
     ("invented", "tool_result", "title", _DEMANDED),
@@ -114,6 +119,16 @@ _OWN: _Rules = (
     ("lowered", "session", "labels", "told of the store, not of the session"),
     ("dropped", "notice", None, _TODOS),
     ("invented", "notice", None, _TODOS),
+)  # fmt: skip
+
+# Where the record of any message is damaged, or does not say who spoke.
+_DAMAGED: _Rules = (
+    ("changed", "*", "role", _MADE_UP),
+    ("invented", "*", "role", _MADE_UP),
+    ("changed", "*", "order", _MADE_UP),
+    ("invented", "*", "labels.inferred", _MADE_UP),
+    ("invented", "message", "labels.interrupted", _MADE_UP),
+    ("invented", "opaque", None, _MADE_UP),
 )  # fmt: skip
 
 _MARKED = "since 1.0.185 a user's message marks a compaction, and the answer to it sums up"
@@ -142,7 +157,9 @@ def of_own(report: Report, records: Records, form: Form) -> list[Kept]:
             report.dropped(one.event, note=f"{form.name} has no place for it")
         elif one.kind == "todo" and isinstance(one.value, dict) is not form.todo_rows:
             report.changed(one.event, "text", note=_TODOS)
-    for kind, type_, name, note in (*_OWN, *(_OLDER if form.current else ())):
+    known = (message.info and string(message.info.get("role")) for message in records.messages)
+    damaged = () if all(known) else _DAMAGED
+    for kind, type_, name, note in (*_OWN, *damaged, *(_OLDER if form.current else ())):
         report.rule(kind, type_, name, note)
     kept = []
     # Of a session that was deleted as a whole, all that is left of it is brought back.

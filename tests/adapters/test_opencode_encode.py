@@ -5,10 +5,12 @@ That the real program takes them and tells its model the whole conversation is i
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
 import shutil
+import sqlite3
 import subprocess
 from collections.abc import Sequence
 from dataclasses import replace
@@ -483,6 +485,72 @@ def _sessions(home: Path) -> list[tuple[Session, list[Event]]]:
             listed = [s for s in adapter.sessions(store) if isinstance(s, Session)]
             found += [(session, list(adapter.events(session.ref))) for session in listed]
     return found
+
+
+_FIRST = "id IN (SELECT min(id) FROM message GROUP BY session_id)"
+_LAST = "id IN (SELECT max(id) FROM message GROUP BY session_id)"
+
+
+@pytest.mark.parametrize("target", [EXPORT, FILES], ids=["export", "files"])
+@pytest.mark.parametrize("where", [_FIRST, _LAST], ids=["first", "last"])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "data = '{bad'",
+        "data = 'null'",
+        "data = '[]'",
+        "data = json_set(data, '$.role', null)",
+        "data = json_set(data, '$.role', 7)",
+        "data = json_remove(data, '$.role')",
+        "data = json_set(data, '$.time', 'x')",
+        "data = json_set(data, '$.time.created', null)",
+    ],
+)
+def test_a_damaged_message_is_a_loss_that_is_named(
+    damage: str, where: str, target: Adapter, tmp_path: Path
+) -> None:
+    home = shutil.copytree(FIXTURES / "opencode-db/1.2.27/store", tmp_path / "home")
+    assert _updated(home, f"UPDATE message SET {damage} WHERE {where}")
+    _all_named(home, target)
+
+
+@pytest.mark.parametrize(("at", "where"), [(-1, _FIRST), (4102444800000, _LAST)])
+def test_a_time_that_contradicts_its_row_is_a_loss_that_is_named(
+    at: int, where: str, tmp_path: Path
+) -> None:
+    """In an export; in a tree of files the order goes by it."""
+    home = shutil.copytree(FIXTURES / "opencode-db/1.2.27/store", tmp_path / "home")
+    changed = f"UPDATE message SET data = json_set(data, '$.time.created', {at}) WHERE {where}"
+    assert _updated(home, changed)
+    _all_named(home, EXPORT)
+
+
+@pytest.mark.parametrize("target", [EXPORT, FILES], ids=["export", "files"])
+@pytest.mark.parametrize("column", ["time_created", "time_updated"])
+@pytest.mark.parametrize("at", [-1, 0, 4102444800000])
+def test_an_odd_time_of_a_session_is_a_loss_that_is_named(
+    column: str, at: int, target: Adapter, tmp_path: Path
+) -> None:
+    home = shutil.copytree(FIXTURES / "opencode-db/1.2.27/store", tmp_path / "home")
+    assert _updated(home, f"UPDATE session SET {column} = {at}")
+    _all_named(home, target)
+
+
+def _updated(home: Path, statement: str) -> bool:
+    """Whether it changed anything."""
+    (path,) = home.rglob("opencode.db")
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        changed = connection.execute(statement).rowcount
+        connection.commit()
+    return changed > 0
+
+
+def _all_named(home: Path, target: Adapter) -> None:
+    for session, events in _sessions(home):
+        done = tried(target, session, events)
+        assert [str(one) for one in done.unexplained] == [], session.ref
+        if target is EXPORT:
+            assert list(refusals(json.loads(content(done.draft)))) == [], session.ref
 
 
 @pytest.mark.parametrize("target", [EXPORT, FILES], ids=["export", "files"])
