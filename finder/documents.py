@@ -7,7 +7,7 @@ from pathlib import Path
 
 from finder.dataclass import dataclass, field
 from finder.model import Event, Ref, Session
-from finder.staging import Part, Receipt, safe
+from finder.staging import Part, Receipt, in_private, safe
 from finder.writing import Loss, Plan, safe_name
 
 Render = Callable[
@@ -45,12 +45,12 @@ class DocumentStaging:
 
     def finish(self) -> list[Receipt]:
         (_, session, events), *below = self._sessions
-        self.root.mkdir(parents=True, exist_ok=True)
-        # In pieces: a page is some times as large as its session, which is in memory already.
-        with (self.root / safe(self._name)).open(
-            "w", encoding="utf-8", errors="backslashreplace", newline=""
-        ) as file:
-            file.writelines(self.render(session, events, below))
+        path = self.root / safe(self._name)
+        with in_private(self.root):
+            self.root.mkdir(parents=True, exist_ok=True)
+            # In pieces: a page is some times as large as its session, which is in memory already.
+            with path.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
+                file.writelines(self.render(session, events, below))
         return [_stated(session, events) for _, session, events in self._sessions]
 
     def parts(self) -> list[Part]:

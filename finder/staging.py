@@ -7,14 +7,15 @@ A difference for which the encoder gave no reason is a bug, and the target never
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple, Protocol
 
 from finder import compare, jsonio
 from finder.adapter import Adapter, Store, Want
 from finder.dataclass import dataclass, field, replace
-from finder.errors import BugError
+from finder.errors import BugError, WriteError
 from finder.model import Event, Ref, Session
 from finder.registry import Registry
 from finder.writing import Draft, Installation, Loss, Plan, Report
@@ -204,15 +205,31 @@ def laid_out(draft: Draft, root: Path) -> None:
 
     Raises:
         BugError: they do not agree.
+        WriteError: there is no room for them.
     """
-    for file in draft.files:
-        path = root / safe(file.path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if file.appended or not path.exists():
-            with path.open("ab", _BUFFER) as out:
-                out.writelines(file.pieces)
-        elif path.read_bytes() != b"".join(file.pieces):
-            raise BugError(f"two sessions have different things to write to {file.path!r}")
+    with in_private(root):
+        for file in draft.files:
+            path = root / safe(file.path)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if file.appended or not path.exists():
+                with path.open("ab", _BUFFER) as out:
+                    out.writelines(file.pieces)
+            elif path.read_bytes() != b"".join(file.pieces):
+                raise BugError(f"two sessions have different things to write to {file.path!r}")
+
+
+@contextmanager
+def in_private(root: Path) -> Iterator[None]:
+    """Within, what is written goes below a private folder; where that fails, it is said of it.
+
+    Raises:
+        WriteError: it failed.
+    """
+    try:
+        yield
+    except OSError as error:
+        message = f"{root} cannot be written: {error.strerror or error}; nothing was written"
+        raise WriteError(message, hint="TMPDIR names another folder for temporary files") from None
 
 
 def safe(path: str) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import signal
@@ -178,6 +179,26 @@ def test_a_name_that_no_file_can_have_is_refused(call: Calling, ending: str) -> 
     done = finder("convert", "ses_two", "--to", "plain", "--out", "x" * 300 + ending)
     assert done.code == ExitCode.NOT_WRITTEN
     assert "too long" in done.err
+    assert below(home_of(finder)) == []
+
+
+@pytest.mark.parametrize("target", ["plain", "events", "html"])
+def test_a_full_folder_for_temporary_files_is_said(
+    call: Calling, monkeypatch: pytest.MonkeyPatch, target: str
+) -> None:
+    whole = Path.open
+
+    def full(path: Path, mode: str = "r", *args: Any, **rest: Any) -> Any:
+        if mode[0] in "aw":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+        return whole(path, mode, *args, **rest)
+
+    monkeypatch.setattr(Path, "open", full)
+    finder = call()
+    done = finder("convert", "ses_two", "--to", target)
+    assert done.code == ExitCode.NOT_WRITTEN
+    assert "No space left on device; nothing was written" in done.err
+    assert "TMPDIR" in done.err
     assert below(home_of(finder)) == []
 
 
