@@ -153,7 +153,11 @@ class _Work:
         # Made anew, so that the user's umask decides as it does for the tool's own files.
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | BINARY, file.mode)
         with os.fdopen(descriptor, "wb") as out, file.source.open("rb") as content:
-            shutil.copyfileobj(content, out, 1 << 20)
+            # By the system, where it can: many file systems then need no room for a copy.
+            with contextlib.suppress(AttributeError, OSError):
+                while os.copy_file_range(content.fileno(), out.fileno(), 1 << 30):
+                    pass
+            shutil.copyfileobj(content, out, 1 << 20)  # what is left
             out.flush()
             os.fsync(out.fileno())
         return path
