@@ -88,18 +88,22 @@ def _leniently(data: bytes | str) -> Json:
         raise ValueError(f"nested more than {_MAX_DEPTH} levels deep") from None
 
 
-def dumps(value: Json, *, indent: bool = False, sort: bool = False) -> bytes:
+def dumps(value: Json, *, indent: bool = False, sort: bool = False, finite: bool = False) -> bytes:
     """Write one JSON text in UTF-8, without a line break at the end; with `sort` by its keys.
+
+    `finite`: there is no NaN and no infinity in it, so they need not be looked for.
 
     Lone surrogates are written as escapes (``\\ud800``), surrogate escapes as the bytes they
     stand for are not valid JSON and so are written as escapes too. NaN and the infinities are
     written by these names, as the tools write them.
     """
-    data = quick(value, indent=indent, sort=sort)
+    data = quick(value, indent=indent, sort=sort, finite=finite)
     return _slow_dumps(value, indent, sort) if data is None else data
 
 
-def quick(value: Json, *, indent: bool = False, sort: bool = False) -> bytes | None:
+def quick(
+    value: Json, *, indent: bool = False, sort: bool = False, finite: bool = False
+) -> bytes | None:
     """Like `dumps`; None for what takes long: of more than 254 levels, odd numbers or letters."""
     import orjson
 
@@ -110,6 +114,8 @@ def quick(value: Json, *, indent: bool = False, sort: bool = False) -> bytes | N
         data = orjson.dumps(value, option=option, default=list)
     except (TypeError, ValueError):
         return None
+    if finite:
+        return data
     # It writes null for NaN and the infinities.
     odd = None
     if len(data) >= _LONG:

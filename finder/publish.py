@@ -10,8 +10,6 @@ visible yet.
 from __future__ import annotations
 
 import contextlib
-import filecmp
-import glob
 import os
 import shutil
 from collections.abc import Callable, Iterable, Sequence
@@ -45,6 +43,8 @@ class Placed:
 
     def has_content_of(self, path: Path) -> bool:
         """Whether what is in another file does as well."""
+        import filecmp
+
         return self.shared or filecmp.cmp(self.source, path, shallow=False)
 
 
@@ -133,6 +133,8 @@ def _leftover(owned: Iterable[Path], wanted: set[Path]) -> list[Path]:
 
 def _below(owned: Path) -> list[Path]:
     if owned.name.endswith("*"):
+        import glob
+
         return sorted(owned.parent.glob(f"{glob.escape(owned.name[:-1])}*"))
     return [owned, *sorted(owned.rglob("*"))]
 

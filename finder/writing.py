@@ -231,19 +231,21 @@ class JsonText:
 
     Attributes:
         end: what stands behind the object.
+        finite: there is no NaN and no infinity in it, so they need not be looked for.
     """
 
     value: JsonObject
     end: bytes = b""
+    finite: bool = False
 
     def __iter__(self) -> Iterator[bytes]:
         start = b"{"
         for key, value in self.value.items():
             yield b"%b\n  %b: " % (start, jsonio.dumps(key))
             if isinstance(value, list) and len(value) > _TOGETHER:
-                yield from _items(value)
+                yield from _items(value, self.finite)
             else:
-                yield _set_in(jsonio.dumps(value, indent=True))
+                yield _set_in(jsonio.dumps(value, indent=True, finite=self.finite))
             start = b","
         yield (b"\n}" if self.value else b"{}") + self.end
 
@@ -251,9 +253,9 @@ class JsonText:
 _TOGETHER = 4  # so few that they stay in the processor's caches
 
 
-def _items(values: Sequence[Json]) -> Iterator[bytes]:
+def _items(values: Sequence[Json], finite: bool) -> Iterator[bytes]:
     for at in range(0, len(values), _TOGETHER):
-        text = jsonio.dumps([values[at : at + _TOGETHER]], indent=True)
+        text = jsonio.dumps([values[at : at + _TOGETHER]], indent=True, finite=finite)
         yield b"," if at else b"["
         # What is nested too deeply is not set in at all.
         yield text[5:-6] if text.startswith(b"[\n  [") else text[2:-2]

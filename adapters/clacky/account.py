@@ -93,7 +93,8 @@ def account_for_times(
 
 
 def _is_kept(at: int) -> bool:
-    return header.from_seconds(at / 1000) == at
+    """Whether it is the same again once it was written in seconds, as of this century it is."""
+    return 0 <= at < 2**42 or header.from_seconds(at / 1000) == at
 
 
 def _account(entry: AnyEntry, archived: int | None, report: Report) -> None:

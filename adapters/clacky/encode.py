@@ -48,7 +48,8 @@ def target_id(session: Session, salt: str = "") -> str:
 
 def encode(session: Session, events: Sequence[Event], plan: Plan, report: Report) -> Draft:
     """The session as Clacky's files."""
-    if own.are_whole(session, events):
+    are_own = own.are_whole(session, events)
+    if are_own:
         found = own.records(session, events, plan, report)
         _state_created(found.record, session, plan, report)
         base = _base(found.record)
@@ -60,7 +61,9 @@ def encode(session: Session, events: Sequence[Event], plan: Plan, report: Report
         File(path=f"sessions/{name}", data=_as_bytes(text), mode=0o600)
         for name, text in found.archives.items()
     ]
-    files.append(File(path=f"sessions/{base}.json", data=JsonText(found.record), mode=0o600))
+    # The numbers of others are seen to while messages are made of them.
+    data = JsonText(found.record, finite=not are_own)
+    files.append(File(path=f"sessions/{base}.json", data=data, mode=0o600))
     owned = (f"sessions/{base}-chunk-*",)
     return Draft(id=plan.id, files=tuple(files), store=".", owned=owned)
 
