@@ -224,10 +224,16 @@ class _Features:
         told = ((at, side[at]) for at in places if side[at].event.type != "message")
         return {at: self._number(_content(item), 0) for at, item in told if self._is_itself(item)}
 
-    def can_be_of(self, item: Item, types: Collection[str]) -> bool:
-        """Whether one of these types may be known by the same: another than its own by words."""
-        type_ = item.event.type
-        return type_ in types or (type_ in _OF_WORDS and id(item.event) not in self._gone)
+    def that_can_be_of(
+        self, types: Collection[str], side: Sequence[Item], places: Iterable[int]
+    ) -> list[int]:
+        """The places where one of these types may be known by the same: its own, or by words."""
+        return [
+            at
+            for at in places
+            if (type_ := side[at].event.type) in types
+            or (type_ in _OF_WORDS and id(side[at].event) not in self._gone)
+        ]
 
     def open(self, ours: Item, theirs: Item) -> bool:
         """Whether both open messages, and nothing is said of them: by nothing else is one known."""
@@ -317,8 +323,8 @@ def _between(
     for (a, b), (end_a, end_b) in pairwise([*sure, (len(ours), len(theirs))]):
         if end_a == a + 1 and end_b == b + 1:
             continue
-        left = [at for at in range(a + 1, end_a) if features.can_be_of(ours[at], types_b)]
-        right = [at for at in range(b + 1, end_b) if features.can_be_of(theirs[at], types_a)]
+        left = features.that_can_be_of(types_b, ours, range(a + 1, end_a))
+        right = features.that_can_be_of(types_a, theirs, range(b + 1, end_b))
         if len(left) == len(right) == 1 and features.open(ours[left[0]], theirs[right[0]]):
             pairs.append((left[0], right[0]))
         elif left and right:

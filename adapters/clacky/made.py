@@ -27,7 +27,7 @@ def clean(text: str) -> str:
     if text.isascii():
         return text
     try:
-        text.encode("utf-16-le")  # a half is found in half the time that UTF-8 takes
+        text.encode("utf-16")  # a half is found in half the time that UTF-8 takes
     except UnicodeEncodeError:
         data = text.encode("utf-16-le", "surrogatepass")
         return data.decode("utf-16-le", "replace")
