@@ -8,9 +8,7 @@ from __future__ import annotations
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
-from adapters.opencode.needles import not_ascii, odd, quickest, untouched
 from finder.adapter import Want, Word
-from finder.words import folded
 
 if TYPE_CHECKING:
     import sqlite3
@@ -110,6 +108,8 @@ def _in_id(connection: sqlite3.Connection, word: Word, table: str, values: list[
     It is looked up now, in the index of the ids. Most words begin none, and to test each row for
     that takes a third of a search.
     """
+    from finder.words import folded
+
     compared = folded(word.text)
     if "id" not in word.fields or not compared.isascii():
         return ""
@@ -129,6 +129,9 @@ def _in_id(connection: sqlite3.Connection, word: Word, table: str, values: list[
 
 def _has(word: Word, columns: tuple[str, ...], values: list[Any]) -> list[str]:
     """That a word stands in one of its fields but the id: any of these tests."""
+    from adapters.opencode.needles import not_ascii, odd, quickest, untouched
+    from finder.words import folded
+
     compared = folded(word.text)
     needle = compared if word.plain else untouched(compared)
     sure = needle == compared or len(needle) >= _SHORTEST
