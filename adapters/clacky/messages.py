@@ -233,17 +233,6 @@ def texts(
     text: str, common: Common, labels: Labels, *, flagged: bool, shown: str | None = None
 ) -> list[Text]:
     """A text as events, one for each that speaks in it."""
-    if text and not flagged and not shown and injected.is_own(text):  # as nearly always
-        return [
-            _text(
-                record=common["record"],
-                message=common["message"],
-                at=common["at"],
-                role=common["role"],
-                labels=labels,
-                text=text,
-            )
-        ]
     # What a person says within the tool's message is no summary and was not cut.
     persons = _beyond_flags(labels) if flagged and labels else labels
     return [

@@ -45,8 +45,6 @@ _CUT = (  # each ends in a bracket
     r"|\n\n\[Tool result truncated: \d+ chars total[^\]]*\]\Z"
     r"|\n\.\.\. \[truncated, \d+ chars total\]\Z"
 )
-# Its call was archived or thrown away.
-_UNCALLED: Labels = ("truncated", "inferred")
 _LONGEST_MARK = 500  # characters of the end of a result
 
 
@@ -92,8 +90,8 @@ def events(
         blocks = [mapping(block) for block in array(content)]
         output = _output(content, blocks)
     elif _is_plain(content):  # as most are
-        by_words = () if call in calls else _UNCALLED
-        return [_told(call, content, "error" if failed else "ok", common, labels, by_words)]
+        status: Status = "error" if failed else "ok"
+        return [_told(call, content, status, common, labels, _labels_of(content, call, calls))]
     else:
         blocks, output = [], content
     reminder: str | None = None
@@ -164,7 +162,8 @@ def _without_reminder(output: str) -> tuple[str, str | None]:
 def _labels_of(output: str, call: str, calls: Mapping[str, ToolCall]) -> Labels:
     if output.endswith("]") and re.search(_CUT, output[-_LONGEST_MARK:]):
         return ("truncated", "inferred")
-    return () if call in calls else _UNCALLED
+    # Its call was archived or thrown away.
+    return () if call in calls else ("truncated", "inferred")
 
 
 def _asides(

@@ -92,16 +92,15 @@ def events(record: JsonObject, archives: list[Archive]) -> Iterator[Event]:
     archived = {one.file.name: one.archived for one in archives}
     told = messages.Told(unanswered=_unanswered(record), archived=archived)
     undone = header.undone(record)
-    some_undone = bool(undone)
     waiting = list(archives)
     stored = array(record.get("messages"))
     summaries = _summaries(stored) if archives else []
     for index, value in enumerate(stored):
-        message = value if isinstance(value, dict) else {}
+        message = mapping(value)
         for one in _due(waiting, message, index, summaries) if waiting else ():
             waiting.remove(one)
             yield from archive.events(one)
-        is_undone = some_undone and "task_id" in message and message["task_id"] in undone
+        is_undone = "task_id" in message and message["task_id"] in undone
         hidden: Labels = ("hidden",) if is_undone else ()
         yield from messages.events(value, index, hidden, told)
         if "chunk_path" in message:

@@ -69,9 +69,8 @@ def complete_messages(
     defaults.at = min(session.created or session.updated or now, now)
     for kept in messages:
         info = record_of(kept)
-        known = (event.at for event in kept.events if event.type == "message")
-        at = next((at for at in known if at is not None), defaults.at)
-        at = defaults.at = _at(mapping(info.get("time")).get("created"), at)
+        told = (event.at for event in kept.events if event.type == "message")
+        at = defaults.at = _at(mapping(info.get("time")).get("created"), *told, defaults.at)
         if info.get("role") == "assistant":
             if kept.id in marks:
                 mark = _mark(kept, defaults, ids)
@@ -93,8 +92,8 @@ def record_of(kept: Kept) -> JsonObject:
     """A message's record, in which it is said who spoke."""
     if kept.info is None:
         return _recovered(kept)
-    known = string(kept.info.get("role")) is not None
-    return kept.info if known else {**kept.info, "role": _recovered(kept)["role"]}
+    who = {} if kept.says_who_spoke else {"role": _recovered(kept)["role"]}
+    return {**kept.info, **who}
 
 
 def _recovered(kept: Kept) -> JsonObject:

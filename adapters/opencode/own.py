@@ -15,7 +15,7 @@ from typing import Literal, NamedTuple
 from adapters.opencode import v1
 from adapters.opencode.ids import TOOL
 from finder.dataclass import dataclass, field
-from finder.jsonio import array, integer, mapping
+from finder.jsonio import array, integer, mapping, string
 from finder.model import Event, Json, JsonObject, Session
 
 BesideKind = Literal["todo", "diff", "output", "row", "key"]
@@ -69,6 +69,11 @@ class Kept:
     events: list[Event] = field(default_factory=list)
     more: JsonObject = field(default_factory=dict)
     times: dict[str, tuple[int, int]] = field(default_factory=dict)
+
+    @property
+    def says_who_spoke(self) -> bool:
+        """Whether its record is there, and says that."""
+        return self.info is not None and string(self.info.get("role")) is not None
 
     @property
     def is_left_over(self) -> bool:

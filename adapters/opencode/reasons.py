@@ -6,7 +6,6 @@ What is done to single events is said where it is done.
 from __future__ import annotations
 
 from adapters.opencode.own import Form, Kept, Records
-from finder.jsonio import string
 from finder.writing import LossKind, Report
 
 _Rules = tuple[tuple[LossKind, str, str | None, str], ...]
@@ -157,8 +156,7 @@ def of_own(report: Report, records: Records, form: Form) -> list[Kept]:
             report.dropped(one.event, note=f"{form.name} has no place for it")
         elif one.kind == "todo" and isinstance(one.value, dict) is not form.todo_rows:
             report.changed(one.event, "text", note=_TODOS)
-    known = (message.info and string(message.info.get("role")) for message in records.messages)
-    damaged = () if all(known) else _DAMAGED
+    damaged = () if all(message.says_who_spoke for message in records.messages) else _DAMAGED
     for kind, type_, name, note in (*_OWN, *damaged, *(_OLDER if form.current else ())):
         report.rule(kind, type_, name, note)
     kept = []

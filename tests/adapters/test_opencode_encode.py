@@ -509,9 +509,7 @@ _LAST = "id IN (SELECT max(id) FROM message GROUP BY session_id)"
 def test_a_damaged_message_is_a_loss_that_is_named(
     damage: str, where: str, target: Adapter, tmp_path: Path
 ) -> None:
-    home = shutil.copytree(FIXTURES / "opencode-db/1.2.27/store", tmp_path / "home")
-    assert _updated(home, f"UPDATE message SET {damage} WHERE {where}")
-    _all_named(home, target)
+    _all_named(_updated(tmp_path, f"UPDATE message SET {damage} WHERE {where}"), target)
 
 
 @pytest.mark.parametrize(("at", "where"), [(-1, _FIRST), (4102444800000, _LAST)])
@@ -519,10 +517,8 @@ def test_a_time_that_contradicts_its_row_is_a_loss_that_is_named(
     at: int, where: str, tmp_path: Path
 ) -> None:
     """In an export; in a tree of files the order goes by it."""
-    home = shutil.copytree(FIXTURES / "opencode-db/1.2.27/store", tmp_path / "home")
     changed = f"UPDATE message SET data = json_set(data, '$.time.created', {at}) WHERE {where}"
-    assert _updated(home, changed)
-    _all_named(home, EXPORT)
+    _all_named(_updated(tmp_path, changed), EXPORT)
 
 
 @pytest.mark.parametrize("target", [EXPORT, FILES], ids=["export", "files"])
@@ -531,18 +527,18 @@ def test_a_time_that_contradicts_its_row_is_a_loss_that_is_named(
 def test_an_odd_time_of_a_session_is_a_loss_that_is_named(
     column: str, at: int, target: Adapter, tmp_path: Path
 ) -> None:
-    home = shutil.copytree(FIXTURES / "opencode-db/1.2.27/store", tmp_path / "home")
-    assert _updated(home, f"UPDATE session SET {column} = {at}")
-    _all_named(home, target)
+    _all_named(_updated(tmp_path, f"UPDATE session SET {column} = {at}"), target)
 
 
-def _updated(home: Path, statement: str) -> bool:
-    """Whether it changed anything."""
+def _updated(folder: Path, statement: str) -> Path:
+    """A home whose database the statement has changed."""
+    home = shutil.copytree(FIXTURES / "opencode-db/1.2.27/store", folder / "home")
     (path,) = home.rglob("opencode.db")
     with contextlib.closing(sqlite3.connect(path)) as connection:
         changed = connection.execute(statement).rowcount
         connection.commit()
-    return changed > 0
+    assert changed > 0
+    return home
 
 
 def _all_named(home: Path, target: Adapter) -> None:
